@@ -1,0 +1,166 @@
+import { float32Value, floats, int32Value, int64Value, type Session, type Value } from '../onnx/session.ts'
+import type { LanguageModel } from '../models/model.ts'
+import { commonPrefix, type Prompt } from './prompt.ts'
+import type { DecoderSessions } from './sessions.ts'
+
+// n cached positions · P places in the cache · S new positions · C width · K key/value heads · D head size · V vocabulary
+
+/** Places are added in steps of this many, so that a growing answer does not copy the cache at every token. */
+const placeStep = 256
+
+/**
+ * One key/value cache and the prompt it holds. A prompt that shares its start with the one before costs only the
+ * rest: the cache is wound back to the common prefix and extended from there. So a picture is prefilled once, however
+ * many prompts go on from it. The decoder writes into the cache in place; use a context for one prompt at a time.
+ */
+export class Context {
+  readonly #sessions: DecoderSessions
+  readonly #language: LanguageModel
+  #held: Prompt = []
+  #places = 0
+  /** Keys and values of every layer by the names of the graph's inputs: "key.0", "value.0", ... each [1,K,P,D]. */
+  #cache: Record<string, Value> = {}
+
+  constructor(sessions: DecoderSessions) {
+    this.#sessions = sessions
+    this.#language = sessions.language
+  }
+
+  /** Positions in the cache. */
+  get length(): number {
+    return this.#held.length
+  }
+
+  /** Bytes of keys and values held. */
+  get bytes(): number {
+    return Object.values(this.#cache).reduce((sum, value) => sum + value.data.byteLength, 0)
+  }
+
+  /** Makes the cache hold exactly this prompt. */
+  async hold(prompt: Prompt, signal?: AbortSignal): Promise<void> {
+    const kept = commonPrefix(this.#held, prompt)
+    this.#held = this.#held.slice(0, kept)
+    if (kept < prompt.length) await this.append(prompt.slice(kept), signal)
+  }
+
+  /** Extends the prompt: logits [V] of its last position, from which the next token is chosen. */
+  async append(rest: Prompt, signal?: AbortSignal): Promise<Float32Array> {
+    const start = this.length
+    const end = start + rest.length
+    this.#requireRoom(end)
+    this.#grow(end)
+    const feeds = {
+      ...(await this.#embed(rest, start, signal)),
+      ...this.#cache,
+      last_position: int32Value([end - 1]),
+      total_length: int32Value([end], []),
+    }
+    const decode = await this.#sessions.decode()
+    signal?.throwIfAborted()
+    const outputs = await decode.run(feeds, outputsOver(this.#cache))
+    this.#held = [...this.#held, ...rest]
+    return floats(outputs, 'logits')
+  }
+
+  /**
+   * What the position after the cached ones attends to, without caching it.
+   * @returns for each layer asked for, the mean over heads of its attention to all n + 1 positions; each sums to 1
+   */
+  async probe(next: Prompt[number], layers: readonly number[], signal?: AbortSignal): Promise<Float32Array[]> {
+    const session = await this.#sessions.probe(layers, false)
+    signal?.throwIfAborted()
+    const depth = Math.max(...layers) + 1
+    const cache = Object.entries(this.#cache).filter(([name]) => layerOf(name) < depth)
+    const feeds = {
+      ...(await this.#embed([next], this.length, signal)),
+      ...Object.fromEntries(cache),
+      length: int64Value([this.length]),
+    }
+    const attentions = floats(await session.run(feeds), 'attentions')
+    const width = this.length + 1
+    return layers.map((_, i) => attentions.subarray(i * width, (i + 1) * width))
+  }
+
+  /** Gives the cache's memory back; the context can be used again and starts from nothing. */
+  clear(): void {
+    this.#held = []
+    this.#places = 0
+    this.#cache = {}
+  }
+
+  #requireRoom(positions: number): void {
+    const { maxPositions } = this.#language
+    if (positions <= maxPositions) return
+    throw new Error(`prompt: ${positions} positions, the model has room for ${maxPositions}. Ask a shorter question.`)
+  }
+
+  #grow(positions: number): void {
+    if (positions <= this.#places) return
+    const places = Math.ceil(positions / placeStep) * placeStep
+    const { kvHeads, headSize } = this.#language.cache
+    const names = Array.from({ length: this.#language.layers }, (_, i) => [`key.${i}`, `value.${i}`]).flat()
+    this.#cache = Object.fromEntries(
+      names.map(name => {
+        const grown = new Float32Array(kvHeads * places * headSize)
+        const old = this.#cache[name]
+        if (old !== undefined) copyHeads(old.data as Float32Array, grown, kvHeads, this.length * headSize)
+        return [name, float32Value(grown, [1, kvHeads, places, headSize])]
+      }),
+    )
+    this.#places = places
+  }
+
+  /** The inputs that both graphs share: `inputs_embeds` [S,C], `cos` and `sin` [S,1,D]. */
+  async #embed(rest: Prompt, start: number, signal?: AbortSignal): Promise<Record<string, Value>> {
+    const { hiddenSize, headSize } = this.#language
+    const embeds = await embedPrompt(rest, await this.#sessions.embed(), this.#language, signal)
+    const { cos, sin } = this.#language.rotaryTables(start, rest.length)
+    return {
+      inputs_embeds: float32Value(embeds, [rest.length, hiddenSize]),
+      cos: float32Value(cos, [rest.length, 1, headSize]),
+      sin: float32Value(sin, [rest.length, 1, headSize]),
+    }
+  }
+}
+
+const layerOf = (name: string): number => Number(name.slice(name.indexOf('.') + 1))
+
+const outputsOver = (cache: Readonly<Record<string, Value>>): Record<string, Value> =>
+  Object.fromEntries(Object.entries(cache).map(([name, value]) => [`${name}.out`, value]))
+
+/** Copies the first `used` numbers of every head from one cache into a larger one. */
+function copyHeads(from: Float32Array, to: Float32Array, heads: number, used: number): void {
+  for (let head = 0; head < heads; head++) {
+    const source = (from.length / heads) * head
+    to.set(from.subarray(source, source + used), (to.length / heads) * head)
+  }
+}
+
+/** Rows [S,C] of a prompt: token embeddings, and pictures' features as they are. */
+async function embedPrompt(
+  prompt: Prompt,
+  embed: Session,
+  language: LanguageModel,
+  signal?: AbortSignal,
+): Promise<Float32Array> {
+  const { hiddenSize: width } = language
+  const ids = prompt.filter(position => typeof position === 'number')
+  requireKnown(ids, language.vocabularySize)
+  signal?.throwIfAborted()
+  const tokens = ids.length === 0 ? new Float32Array() : floats(await embed.run({ input_ids: int64Value(ids) }), 'inputs_embeds')
+  const rows = new Float32Array(prompt.length * width)
+  let token = 0
+  prompt.forEach((position, i) => {
+    const [data, row] = typeof position === 'number' ? [tokens, token++] : [position.features.data, position.row]
+    rows.set(data.subarray(row * width, (row + 1) * width), i * width)
+  })
+  return rows
+}
+
+function requireKnown(ids: readonly number[], vocabularySize: number): void {
+  const unknown = ids.find(id => id >= vocabularySize)
+  if (unknown === undefined) return
+  throw new Error(
+    `token ${unknown} is outside the vocabulary of ${vocabularySize}. Do tokenizer.json and config.json belong together?`,
+  )
+}

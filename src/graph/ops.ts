@@ -1,0 +1,306 @@
+import { addDimensions, type Dimension, formatShape, multiplyDimensions, sameShape, type Shape, sizeOf } from './dimension.ts'
+import {
+  type Attribute,
+  dimension,
+  type DType,
+  GraphError,
+  makeNode,
+  type NodeKind,
+  normalizeAxis,
+  resultOf,
+  type Tensor,
+  type WeightSource,
+} from './tensor.ts'
+
+// One constructor per ONNX operator in use. Each infers the result's type and shape and refuses what the operator
+// would refuse, so that a fault is reported where the model is written and not inside the runtime.
+
+// ---------------------------------------------------------------- leaves
+
+export const input = (name: string, dtype: DType, shape: Shape): Tensor =>
+  resultOf(makeNode('Input', [], {}, [{ dtype, shape }], name), 0)
+
+/** A tensor of the checkpoint, left where it lies. `shape` may regroup its elements, not reorder them. */
+export const weight = (source: WeightSource, dtype: DType, shape: Shape): Tensor =>
+  resultOf(makeNode('Weight', [], {}, [{ dtype, shape }], source), 0)
+
+/** Numbers written into the graph itself: for tables and scalars, not for weights. */
+export function constant(values: readonly number[] | Float32Array, dtype: 'float32' | 'int64' | 'int32', shape: Shape): Tensor {
+  if (sizeOf(shape) !== values.length) {
+    throw new GraphError(`constant: ${values.length} values do not fill ${formatShape(shape)}`)
+  }
+  return resultOf(makeNode('Constant', [], {}, [{ dtype, shape }], encode(values, dtype)), 0)
+}
+
+export const scalar = (value: number): Tensor => constant([value], 'float32', [])
+
+const integers = (...values: number[]): Tensor => constant(values, 'int64', [values.length])
+
+function encode(values: readonly number[] | Float32Array, dtype: 'float32' | 'int64' | 'int32'): Uint8Array {
+  const width = dtype === 'int64' ? 8 : 4
+  const view = new DataView(new ArrayBuffer(values.length * width))
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number
+    if (dtype === 'float32') view.setFloat32(i * width, value, true)
+    else if (dtype === 'int32') view.setInt32(i * width, value, true)
+    else view.setBigInt64(i * width, BigInt(value), true)
+  }
+  return new Uint8Array(view.buffer)
+}
+
+// ---------------------------------------------------------------- element by element
+
+export const add = (a: Tensor, b: Tensor): Tensor => elementwise('Add', a, b)
+export const sub = (a: Tensor, b: Tensor): Tensor => elementwise('Sub', a, b)
+export const mul = (a: Tensor, b: Tensor): Tensor => elementwise('Mul', a, b)
+export const div = (a: Tensor, b: Tensor): Tensor => elementwise('Div', a, b)
+
+export const neg = (x: Tensor): Tensor => unary('Neg', x)
+export const relu = (x: Tensor): Tensor => unary('Relu', x)
+export const sigmoid = (x: Tensor): Tensor => unary('Sigmoid', x)
+export const tanh = (x: Tensor): Tensor => unary('Tanh', x)
+export const gelu = (x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor => unary('Gelu', x, { approximate })
+
+/** ONNX `TensorProto.DataType` codes. */
+export const dtypeCodes: Readonly<Record<DType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  bfloat16: 16,
+}
+
+export function cast(x: Tensor, dtype: DType): Tensor {
+  if (x.dtype === dtype) return x
+  return make('Cast', [x], dtype, x.shape, { to: dtypeCodes[dtype] })
+}
+
+// ---------------------------------------------------------------- products and normalisation
+
+/** Batched matrix product: [...,M,K] x [...,K,N] -> [...,M,N], leading axes broadcast. */
+export function matmul(a: Tensor, b: Tensor): Tensor {
+  sameType('matmul', a, b)
+  requireRank('matmul', a, 2)
+  requireRank('matmul', b, 2)
+  sameSize('matmul: inner sizes differ', a, -1, b, -2)
+  const batch = broadcast('matmul', a, b, a.shape.slice(0, -2), b.shape.slice(0, -2))
+  return make('MatMul', [a, b], a.dtype, [...batch, dimension(a, -2), dimension(b, -1)])
+}
+
+/** `x w^T + bias`: [M,K] x [N,K] (+ [N]) -> [M,N]. Weights keep the layout in which checkpoints store them. */
+export function gemm(x: Tensor, w: Tensor, bias: Tensor | null = null): Tensor {
+  sameType('gemm', x, w)
+  if (x.shape.length !== 2 || w.shape.length !== 2) throw mismatch('gemm: expected two matrices', x, w)
+  sameSize('gemm: inner sizes differ', x, 1, w, 1)
+  if (bias !== null && (bias.shape.length !== 1 || bias.shape[0] !== w.shape[0])) {
+    throw mismatch('gemm: the bias does not fit the weight', w, bias)
+  }
+  const inputs = bias === null ? [x, w] : [x, w, bias]
+  return make('Gemm', inputs, x.dtype, [dimension(x, 0), dimension(w, 0)], { transB: 1 })
+}
+
+export function softmax(x: Tensor, axis = -1): Tensor {
+  return make('Softmax', [x], x.dtype, x.shape, { axis: normalizeAxis(x, axis) })
+}
+
+/** Over the last axis; `scale` and `bias` have its size. */
+export function layerNormalization(x: Tensor, scale: Tensor, bias: Tensor, epsilon: number): Tensor {
+  sameSize('layerNormalization: the scale does not fit', x, -1, scale, 0)
+  sameSize('layerNormalization: the bias does not fit', x, -1, bias, 0)
+  return make('LayerNormalization', [x, scale, bias], x.dtype, x.shape, { axis: -1, epsilon: { float: epsilon } })
+}
+
+/** Over the last axis; `scale` has its size. */
+export function rmsNormalization(x: Tensor, scale: Tensor, epsilon: number): Tensor {
+  sameSize('rmsNormalization: the scale does not fit', x, -1, scale, 0)
+  return make('RMSNormalization', [x, scale], x.dtype, x.shape, { axis: -1, epsilon: { float: epsilon } })
+}
+
+/** Mean over one axis, which is dropped. */
+export function reduceMean(x: Tensor, axis: number): Tensor {
+  const normal = normalizeAxis(x, axis)
+  return make('ReduceMean', [x, integers(normal)], x.dtype, x.shape.toSpliced(normal, 1), { keepdims: 0 })
+}
+
+// ---------------------------------------------------------------- shape
+
+/** The same elements in a new shape. At most one named size may change its place. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x
+  if (sizeOf(x.shape) !== sizeOf(shape)) {
+    throw new GraphError(`reshape: ${formatShape(x.shape)} does not fill ${formatShape(shape)}`)
+  }
+  const target = shape.map((size, axis) => (typeof size === 'number' ? size : size === x.shape[axis] ? 0 : -1))
+  if (target.filter(size => size === -1).length > 1) {
+    throw new GraphError(`reshape: more than one named size moves from ${formatShape(x.shape)} to ${formatShape(shape)}`)
+  }
+  return make('Reshape', [x, integers(...target)], x.dtype, shape)
+}
+
+export function transpose(x: Tensor, perm: readonly number[]): Tensor {
+  const axes = perm.map(axis => normalizeAxis(x, axis))
+  if (axes.length !== x.shape.length || new Set(axes).size !== axes.length) {
+    throw new GraphError(`transpose: ${formatShape(perm)} does not order the axes of ${formatShape(x.shape)}`)
+  }
+  return make('Transpose', [x], x.dtype, axes.map(axis => dimension(x, axis)), { perm: axes })
+}
+
+export function concat(parts: readonly Tensor[], axis: number): Tensor {
+  const first = parts[0]
+  if (first === undefined) throw new GraphError('concat: nothing to join')
+  const normal = normalizeAxis(first, axis)
+  for (const part of parts) requireJoinable(first, part, normal)
+  const size = parts.map(part => dimension(part, normal)).reduce(addDimensions)
+  return make('Concat', parts, first.dtype, first.shape.with(normal, size), { axis: normal })
+}
+
+/** Elements `start` to `end` (exclusive; both constant, negative from the end) of one axis. */
+export function slice(x: Tensor, axis: number, start: number, end: number | null = null): Tensor {
+  const normal = normalizeAxis(x, axis)
+  const size = dimension(x, normal)
+  const from = fromStart(start, size)
+  const to = end === null ? size : fromStart(end, size)
+  const length = addDimensions(to, multiplyDimensions(-1, from))
+  const bounds = [integers(start), integers(end ?? maxInt), integers(normal)]
+  return make('Slice', [x, ...bounds], x.dtype, x.shape.with(normal, length))
+}
+
+/** The first `length` elements of one axis, where `length` (int64 [1]) is known at run time and named `size`. */
+export function sliceTo(x: Tensor, axis: number, length: Tensor, size: Dimension): Tensor {
+  const normal = normalizeAxis(x, axis)
+  return make('Slice', [x, integers(0), length, integers(normal)], x.dtype, x.shape.with(normal, size))
+}
+
+/** Zeros after the last element of one axis, up to `size`. */
+export function padTo(x: Tensor, axis: number, size: number): Tensor {
+  const normal = normalizeAxis(x, axis)
+  const missing = addDimensions(size, multiplyDimensions(-1, dimension(x, normal)))
+  if (missing === 0) return x
+  if (typeof missing !== 'number' || missing < 0) {
+    throw new GraphError(`padTo: axis ${axis} of ${formatShape(x.shape)} cannot grow to ${size}`)
+  }
+  const pads = x.shape.map((_, i) => (i === normal ? missing : 0))
+  const none = x.shape.map(() => 0)
+  return make('Pad', [x, integers(...none, ...pads), scalar(0)], x.dtype, x.shape.with(normal, size))
+}
+
+/** Rows `indices` of an axis: that axis is replaced by the shape of `indices`. */
+export function gather(x: Tensor, indices: Tensor, axis = 0): Tensor {
+  const normal = normalizeAxis(x, axis)
+  const shape = [...x.shape.slice(0, normal), ...indices.shape, ...x.shape.slice(normal + 1)]
+  return make('Gather', [x, indices], x.dtype, shape, { axis: normal })
+}
+
+/** Broadcasts `x` to `shape`, whose named sizes are those of `like`. */
+export function expand(x: Tensor, shape: Shape, like: Tensor): Tensor {
+  broadcast('expand', x, like, x.shape, shape)
+  const sizes = shape.map(size => (typeof size === 'number' ? integers(size) : sizeLike(size, like)))
+  return make('Expand', [x, concat(sizes, 0)], x.dtype, shape)
+}
+
+function sizeLike(size: Dimension, like: Tensor): Tensor {
+  const axis = like.shape.indexOf(size)
+  if (axis === -1) throw new GraphError(`expand: no axis of ${formatShape(like.shape)} has the size ${size}`)
+  return make('Shape', [like], 'int64', [1], { start: axis, end: axis + 1 })
+}
+
+// ---------------------------------------------------------------- attention with a cache
+
+/**
+ * Causal attention of S new positions over a cache of C places, which it extends.
+ *
+ * S new positions · H query heads · K key/value heads · D head size, a multiple of 8 · C places in the cache
+ *
+ * @param q [1,S,H*D], k and v [1,S,K*D]: positions already rotated in
+ * @param pastKey [1,K,C,D], pastValue likewise. Where the caller binds the same memory as past and present, the
+ *   operator writes the new keys and values in place and nothing is copied.
+ * @param lastPosition int32 [1]: positions in the cache after this step, minus one
+ * @param totalLength int32 []: positions in the cache after this step
+ * @returns attended [1,S,H*D], presentKey and presentValue [1,K,C,D]
+ */
+export function groupQueryAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  pastKey: Tensor,
+  pastValue: Tensor,
+  lastPosition: Tensor,
+  totalLength: Tensor,
+  options: { readonly heads: number; readonly kvHeads: number; readonly scale: number },
+): [attended: Tensor, presentKey: Tensor, presentValue: Tensor] {
+  const node = makeNode(
+    'GroupQueryAttention',
+    [q, k, v, pastKey, pastValue, lastPosition, totalLength],
+    { num_heads: options.heads, kv_num_heads: options.kvHeads, scale: { float: options.scale } },
+    [q, pastKey, pastValue].map(({ dtype, shape }) => ({ dtype, shape })),
+  )
+  return [resultOf(node, 0), resultOf(node, 1), resultOf(node, 2)]
+}
+
+// ---------------------------------------------------------------- shared by the constructors
+
+/** The largest int64, ONNX's way to say "to the end", rounded to what a number holds. */
+const maxInt = Number.MAX_SAFE_INTEGER
+
+function make(
+  kind: NodeKind,
+  inputs: readonly Tensor[],
+  dtype: DType,
+  shape: Shape,
+  attributes: Readonly<Record<string, Attribute>> = {},
+): Tensor {
+  return resultOf(makeNode(kind, inputs, attributes, [{ dtype, shape }]), 0)
+}
+
+function unary(kind: NodeKind, x: Tensor, attributes: Readonly<Record<string, Attribute>> = {}): Tensor {
+  return make(kind, [x], x.dtype, x.shape, attributes)
+}
+
+function elementwise(kind: NodeKind, a: Tensor, b: Tensor): Tensor {
+  const name = kind.toLowerCase()
+  sameType(name, a, b)
+  return make(kind, [a, b], a.dtype, broadcast(name, a, b, a.shape, b.shape))
+}
+
+function broadcast(name: string, a: Tensor, b: Tensor, left: Shape, right: Shape): Shape {
+  const rank = Math.max(left.length, right.length)
+  return Array.from({ length: rank }, (_, axis) => {
+    const x = left[axis - rank + left.length] ?? 1
+    const y = right[axis - rank + right.length] ?? 1
+    if (x === y || y === 1) return x
+    if (x === 1) return y
+    throw mismatch(`${name}: shapes do not broadcast`, a, b, `${x} is not ${y}`)
+  })
+}
+
+/** A constant position counted from the start of an axis, given one that may count from its end. */
+const fromStart = (position: number, size: Dimension): Dimension =>
+  position < 0 ? addDimensions(size, position) : position
+
+function mismatch(what: string, a: Tensor, b: Tensor, why?: string): GraphError {
+  const detail = why === undefined ? '' : ` (${why})`
+  return new GraphError(`${what}, ${formatShape(a.shape)} x ${formatShape(b.shape)}${detail}`)
+}
+
+function sameType(name: string, a: Tensor, b: Tensor): void {
+  if (a.dtype !== b.dtype) throw new GraphError(`${name}: types differ, ${a.dtype} x ${b.dtype}`)
+}
+
+function sameSize(what: string, a: Tensor, axisOfA: number, b: Tensor, axisOfB: number): void {
+  const [x, y] = [dimension(a, axisOfA), dimension(b, axisOfB)]
+  if (x !== y) throw mismatch(what, a, b, `${x} is not ${y}`)
+}
+
+function requireRank(name: string, x: Tensor, rank: number): void {
+  if (x.shape.length < rank) throw new GraphError(`${name}: ${formatShape(x.shape)} has fewer than ${rank} axes`)
+}
+
+function requireJoinable(first: Tensor, part: Tensor, axis: number): void {
+  sameType('concat', first, part)
+  const fits = part.shape.length === first.shape.length
+  const differs = first.shape.findIndex((size, i) => i !== axis && size !== part.shape[i])
+  if (!fits || differs !== -1) throw mismatch(`concat: parts differ beside axis ${axis}`, first, part)
+}

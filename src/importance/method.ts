@@ -1,0 +1,28 @@
+import { relativeAttention } from './relative-attention.ts'
+
+/** What a method may ask of the model about a picture. All cells are of the picture's map, row by row. */
+export interface Looker {
+  /** Attention of the starting answer token to each cell, heads averaged, per layer: [L][N]. */
+  attention(layers: readonly number[]): Promise<Float32Array[]>
+  /** The same under the general description prompt, which depends on the picture alone. */
+  generalAttention(layers: readonly number[]): Promise<Float32Array[]>
+}
+
+export type MapMethod = 'rel-att'
+export type Method = MapMethod | 'none'
+
+/** Each of the paper's methods, as a map [N] of the layers asked for. */
+export const mapMethods: Readonly<Record<MapMethod, (looker: Looker, layers: readonly number[]) => Promise<Float32Array>>> =
+  {
+    'rel-att': async (looker, layers) =>
+      relativeAttention(await looker.attention(layers), await looker.generalAttention(layers)),
+  }
+
+export const methods: readonly Method[] = [...(Object.keys(mapMethods) as MapMethod[]), 'none']
+
+/** @throws an error that says which methods there are */
+export function parseMethod(text: string): Method {
+  const method = methods.find(known => known === text)
+  if (method === undefined) throw new Error(`method "${text}" is not available; available: ${methods.join(', ')}`)
+  return method
+}

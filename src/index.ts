@@ -1,0 +1,8 @@
+export type { ImportanceMap } from './crop/select.ts'
+export type { Geometry, Grid } from './image/geometry.ts'
+export type { Box, Image, Size } from './image/image.ts'
+export type { Method } from './importance/method.ts'
+export type { OpenOptions } from './load-node.ts'
+export type { PromptStyle } from './mllm.ts'
+export type { Answer, AskOptions, CropReason, Look, LookOptions, Picture, Stage } from './picture.ts'
+export { ViCrop } from './vicrop.ts'

@@ -1,0 +1,110 @@
+import { fileURLToPath } from 'node:url'
+import { makeMllm, type Mllm, type PromptStyle } from './mllm.ts'
+import type { Fit } from './models/llava/processor.ts'
+import { makeModel } from './models/registry.ts'
+import type { StoredTensor, TensorStore } from './nn/weights.ts'
+import { openNodeEngine } from './onnx/session-node.ts'
+import { makeTokenizer } from './text/tokenizer.ts'
+import type { Checkpoint, Weights } from './weights/checkpoint.ts'
+import { openCheckpoint } from './weights/checkpoint-node.ts'
+import { type Conversion, floatWeights } from './weights/convert-node.ts'
+import { resolveModel } from './weights/hub.ts'
+
+/** The checkpoint that comes with the package. */
+export const demoModel: string = fileURLToPath(new URL('../demo/model', import.meta.url))
+
+export interface OpenOptions {
+  /** The paper's prompt, or the checkpoint's own chat template. Default: plain. */
+  readonly prompt?: PromptStyle
+  /** How pictures that are not square are fitted to the model's input. Default: as the checkpoint says. */
+  readonly fit?: Fit
+  /** Threads inside one operator. Default: the runtime's choice. */
+  readonly threads?: number
+  /** Where converted weights are kept. Default: `VICROP_CACHE`, or `vicrop` in the user's cache folder. */
+  readonly cacheFolder?: string
+  /** Called while 16-bit weights are converted, once for each checkpoint. */
+  readonly onProgress?: (progress: { readonly doneBytes: number; readonly totalBytes: number }) => void
+  readonly signal?: AbortSignal
+}
+
+export interface Loaded {
+  readonly mllm: Mllm
+  /** null when the published weights are used as they are. */
+  readonly converted: Conversion | null
+}
+
+/**
+ * Opens a checkpoint for the CPU. Reads its JSON files and headers; the weights stay in their files.
+ *
+ * @param idOrFolder a folder, or an id found in the Hugging Face cache
+ */
+export async function load(idOrFolder: string, options: OpenOptions = {}): Promise<Loaded> {
+  const checkpoint = await openCheckpoint(await resolveModel(idOrFolder))
+  const config = await checkpoint.readJson('config.json')
+  const processor = await readProcessor(checkpoint)
+  // The architecture is checked before the weights, which may take minutes to convert.
+  const make = (weights: Weights) => makeModel({ config, processor, tensors: storeOf(weights), fit: options.fit ?? null })
+  make(checkpoint)
+  const tokenizerConfig = await readOptional(checkpoint, 'tokenizer_config.json')
+  const weights = await floatWeights(checkpoint, options)
+  const model = make(weights)
+  const tokenizer = makeTokenizer((await checkpoint.readJson('tokenizer.json')) as object, tokenizerConfig)
+  const mllm = makeMllm({
+    name: idOrFolder === demoModel ? 'demo' : idOrFolder,
+    model,
+    tokenizer,
+    chatTemplate: await readChatTemplate(checkpoint, tokenizerConfig),
+    promptStyle: options.prompt ?? 'plain',
+    endTokenIds: await readEndTokens(checkpoint, config),
+    layers: model.defaultLayers,
+    engine: openNodeEngine({ weightsRoot: weights.root, threads: options.threads ?? null }),
+  })
+  return { mllm, converted: weights.converted }
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+async function readOptional(checkpoint: Checkpoint, name: string): Promise<Json> {
+  if (!(await checkpoint.has(name))) return {}
+  const json = await checkpoint.readJson(name)
+  if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Json
+  throw new Error(`${name}: is not a JSON object; download the file again.`)
+}
+
+/** Newer checkpoints have the image processor in `processor_config.json`, older ones in a file of its own. */
+async function readProcessor(checkpoint: Checkpoint): Promise<unknown> {
+  const own = 'preprocessor_config.json'
+  return checkpoint.readJson((await checkpoint.has(own)) ? own : 'processor_config.json')
+}
+
+/** A chat template has had three places: a file of its own as Jinja, as JSON, and the tokenizer's config. */
+async function readChatTemplate(checkpoint: Checkpoint, tokenizerConfig: Json): Promise<string | null> {
+  if (await checkpoint.has('chat_template.jinja')) return checkpoint.readText('chat_template.jinja')
+  const { chat_template: own } = await readOptional(checkpoint, 'chat_template.json')
+  const template = own ?? tokenizerConfig.chat_template
+  return typeof template === 'string' ? template : null
+}
+
+/** `eos_token_id` of the generation config, else of the model's: one id or several. */
+async function readEndTokens(checkpoint: Checkpoint, config: unknown): Promise<number[]> {
+  const { eos_token_id: generation } = await readOptional(checkpoint, 'generation_config.json')
+  const { eos_token_id: own, text_config: text } = config as { eos_token_id?: unknown; text_config?: Json }
+  const ids = [generation ?? own ?? text?.eos_token_id ?? []].flat()
+  if (ids.every(id => Number.isInteger(id))) return ids as number[]
+  throw new Error(`generation_config.json: "eos_token_id" is ${JSON.stringify(ids)}, expected token ids`)
+}
+
+const dtypes = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const
+
+/** The weights module's tensors in the graph's terms. */
+function storeOf(weights: Weights): TensorStore {
+  return {
+    has: name => weights.tensors.has(name),
+    find(name): StoredTensor {
+      const tensor = weights.tensor(name)
+      const dtype = dtypes[tensor.dtype as keyof typeof dtypes]
+      if (dtype === undefined) throw new Error(`${tensor.file}: tensor "${name}" is ${tensor.dtype}, expected F32, F16 or BF16`)
+      return { ...tensor, dtype }
+    },
+  }
+}

@@ -1,0 +1,176 @@
+import type { Graph } from '../../graph/graph.ts'
+import {
+  add,
+  concat,
+  gather,
+  groupQueryAttention,
+  input,
+  mul,
+  padTo,
+  reduceMean,
+  reshape,
+  slice,
+  sliceTo,
+  transpose,
+} from '../../graph/ops.ts'
+import { dimension, type Tensor } from '../../graph/tensor.ts'
+import { activations } from '../../nn/activation.ts'
+import { attend } from '../../nn/attention.ts'
+import { linear, project } from '../../nn/linear.ts'
+import { rmsNorm } from '../../nn/norm.ts'
+import { rotaryTables, rotate } from '../../nn/rope.ts'
+import { type Weights, within } from '../../nn/weights.ts'
+import type { LanguageModel } from '../model.ts'
+import type { LlamaConfig } from './config.ts'
+
+// S new positions · n positions already cached · P places in the cache · C width · H query heads · K key/value heads
+// D head size · V vocabulary · L layers asked for
+
+/**
+ * A Llama decoder (Touvron et al. 2023; Vicuna is one) as three graphs over one cache.
+ *
+ * @param weights where `embed_tokens`, `layers` and `norm` are
+ * @param head where the output projection is, or null to use the embedding (`tie_word_embeddings`)
+ */
+export function llama(weights: Weights, head: Weights | null, config: LlamaConfig): LanguageModel {
+  const { head_dim: headSize, rope_theta: theta, rope_scaling: scaling } = config
+  return {
+    layers: config.num_hidden_layers,
+    hiddenSize: config.hidden_size,
+    vocabularySize: config.vocab_size,
+    maxPositions: config.max_position_embeddings,
+    cache: { kvHeads: config.num_key_value_heads, headSize: cachedHeadSize(config) },
+    headSize,
+    rotaryTables: (start, count) => rotaryTables({ headSize, theta, scaling }, start, count),
+    embed: () => embed(weights, config),
+    decode: () => decode(weights, head, config),
+    probe: (layers, withLogits) => probe(weights, head, config, layers, withLogits),
+  }
+}
+
+/** `input_ids` int64 [S] -> `inputs_embeds` [S,C]. */
+function embed(weights: Weights, config: LlamaConfig): Graph {
+  return { outputs: { inputs_embeds: gather(embedding(weights, config), input('input_ids', 'int64', ['S'])) } }
+}
+
+const embedding = (weights: Weights, config: LlamaConfig): Tensor =>
+  weights.get('embed_tokens.weight', [config.vocab_size, config.hidden_size])
+
+/**
+ * The fast path: S positions with fused attention, the cache extended in place, logits of the last position only.
+ * `inputs_embeds` [S,C], `cos` and `sin` [S,1,D], `last_position`, `total_length`, `key.i`, `value.i` [1,K,P,D']
+ * -> `logits` [1,V], `key.i.out`, `value.i.out`.
+ */
+function decode(weights: Weights, head: Weights | null, config: LlamaConfig): Graph {
+  const lastPosition = input('last_position', 'int32', [1])
+  const totalLength = input('total_length', 'int32', [])
+  const outputs: Record<string, Tensor> = {}
+  const hidden = runLayers(weights, config, 'S', config.num_hidden_layers, (q, k, v, i) => {
+    const [key, value] = cacheInputs(i, config)
+    const size = cachedHeadSize(config)
+    const joined = (x: Tensor): Tensor => reshape(padTo(x, 2, size), [1, 'S', (dimension(x, 1) as number) * size])
+    const options = { heads: config.num_attention_heads, kvHeads: config.num_key_value_heads, scale: scaleOf(config) }
+    const [attended, presentKey, presentValue] = groupQueryAttention(
+      joined(q), joined(k), joined(v), key, value, lastPosition, totalLength, options,
+    )
+    outputs[`key.${i}.out`] = presentKey
+    outputs[`value.${i}.out`] = presentValue
+    const heads = reshape(attended, ['S', config.num_attention_heads, size])
+    return size === config.head_dim ? heads : slice(heads, 2, 0, config.head_dim)
+  })
+  return { outputs: { logits: logits(slice(hidden, 0, -1), weights, head, config), ...outputs } }
+}
+
+/**
+ * The readable path: one position over the cache, attention written out, nothing cached.
+ * `inputs_embeds` [1,C], `cos` and `sin` [1,1,D], `length` int64 [1], `key.i`, `value.i`
+ * -> `attentions` [L,n+1], the mean over heads of that position's attention, and `logits` [1,V] if asked for.
+ * Layers behind the last one needed are left out.
+ */
+function probe(
+  weights: Weights,
+  head: Weights | null,
+  config: LlamaConfig,
+  layers: readonly number[],
+  withLogits: boolean,
+): Graph {
+  const { num_key_value_heads: kvHeads, num_attention_heads: heads, head_dim: headSize } = config
+  const length = input('length', 'int64', [1])
+  const rows: Tensor[] = []
+  const depth = withLogits ? config.num_hidden_layers : Math.max(...layers) + 1
+  const hidden = runLayers(weights, config, 1, depth, (q, k, v, i) => {
+    const [key, value] = cacheInputs(i, config).map((cached, j) => {
+      const past = reshape(sliceTo(cached, 2, length, 'n'), [kvHeads, 'n', cachedHeadSize(config)])
+      const now = transpose(j === 0 ? k : v, [1, 0, 2])
+      return concat([trimHead(past, headSize), now], 1)
+    }) as [Tensor, Tensor]
+    const grouped = reshape(q, [kvHeads, heads / kvHeads, headSize])
+    const { attended, probabilities } = attend(grouped, key, value, scaleOf(config))
+    rows[i] = reshape(reduceMean(reshape(probabilities, [heads, dimension(key, 1)]), 0), [1, dimension(key, 1)])
+    return reshape(attended, [1, heads, headSize])
+  })
+  const attentions = concat(layers.map(layer => rows[layer] as Tensor), 0)
+  return { outputs: withLogits ? { attentions, logits: logits(hidden, weights, head, config) } : { attentions } }
+}
+
+/** Attention over rotated q [S,H,D], k and v [S,K,D] of layer i: [S,H,D]. */
+type Attention = (q: Tensor, k: Tensor, v: Tensor, i: number) => Tensor
+
+function runLayers(weights: Weights, config: LlamaConfig, count: 'S' | 1, depth: number, attention: Attention): Tensor {
+  const cos = input('cos', 'float32', [count, 1, config.head_dim])
+  const sin = input('sin', 'float32', [count, 1, config.head_dim])
+  let x = input('inputs_embeds', 'float32', [count, config.hidden_size])
+  for (let i = 0; i < depth; i++) {
+    const layer = weights.at(`layers.${i}`)
+    const { rms_norm_eps: epsilon } = config
+    const normed = rmsNorm(x, layer.at('input_layernorm'), epsilon)
+    x = add(x, selfAttention(normed, layer.at('self_attn'), config, cos, sin, i, attention))
+    x = add(x, mlp(rmsNorm(x, layer.at('post_attention_layernorm'), epsilon), layer.at('mlp'), config))
+  }
+  return x
+}
+
+function selfAttention(
+  x: Tensor,
+  weights: Weights,
+  config: LlamaConfig,
+  cos: Tensor,
+  sin: Tensor,
+  i: number,
+  attention: Attention,
+): Tensor {
+  return within(weights, () => {
+    const { num_attention_heads: heads, num_key_value_heads: kvHeads, head_dim: headSize } = config
+    const split = (name: string, count: number): Tensor =>
+      reshape(linear(x, weights.at(name), count * headSize), [dimension(x, 0), count, headSize])
+    const q = rotate(split('q_proj', heads), cos, sin)
+    const k = rotate(split('k_proj', kvHeads), cos, sin)
+    const attended = attention(q, k, split('v_proj', kvHeads), i)
+    return linear(reshape(attended, [dimension(x, 0), heads * headSize]), weights.at('o_proj'), config.hidden_size)
+  })
+}
+
+function mlp(x: Tensor, weights: Weights, config: LlamaConfig): Tensor {
+  const gate = linear(x, weights.at('gate_proj'), config.intermediate_size)
+  const up = linear(x, weights.at('up_proj'), config.intermediate_size)
+  const inner = within(weights, () => mul(activations[config.hidden_act](gate), up))
+  return linear(inner, weights.at('down_proj'), config.hidden_size)
+}
+
+function logits(hidden: Tensor, weights: Weights, head: Weights | null, config: LlamaConfig): Tensor {
+  const normed = rmsNorm(hidden, weights.at('norm'), config.rms_norm_eps)
+  return head === null ? project(normed, embedding(weights, config)) : linear(normed, head, config.vocab_size)
+}
+
+function cacheInputs(i: number, config: LlamaConfig): [key: Tensor, value: Tensor] {
+  const shape = [1, config.num_key_value_heads, 'P', cachedHeadSize(config)]
+  return [input(`key.${i}`, 'float32', shape), input(`value.${i}`, 'float32', shape)]
+}
+
+const scaleOf = (config: LlamaConfig): number => config.head_dim ** -0.5
+
+/** The fused attention wants heads of a multiple of 8 channels; smaller ones are padded with zeros in the cache. */
+const headSizeStep = 8
+const cachedHeadSize = (config: LlamaConfig): number => Math.ceil(config.head_dim / headSizeStep) * headSizeStep
+
+const trimHead = (x: Tensor, size: number): Tensor => (dimension(x, -1) === size ? x : slice(x, -1, 0, size))

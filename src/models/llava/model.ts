@@ -1,0 +1,104 @@
+import { input } from '../../graph/ops.ts'
+import type { Graph } from '../../graph/graph.ts'
+import type { Size } from '../../image/image.ts'
+import { preprocess } from '../../image/preprocess.ts'
+import { type TensorStore, type Weights, weightsAt } from '../../nn/weights.ts'
+import { patchesPerSide } from '../clip/config.ts'
+import { clipVision } from '../clip/vision.ts'
+import { parseConfig } from '../config.ts'
+import { llama } from '../llama/language.ts'
+import type { Model, ModelFiles, VisionModel } from '../model.ts'
+import { type LlavaConfig, llavaConfig } from './config.ts'
+import { connector, selectFeatures } from './connector.ts'
+import { parseProcessor } from './processor.ts'
+
+/** LLaVA-1.5 (Liu et al. 2023): CLIP's vision encoder, a two-layer projector, a Llama language model. */
+export function llava(files: ModelFiles): Model {
+  const config = parseConfig(llavaConfig, files.config, 'config.json')
+  const places = locate(files.tensors)
+  const { text_config: text, vision_config: vision } = config
+  return {
+    modelType: config.model_type,
+    vision: llavaVision(files, places, config),
+    language: llama(places.language, isTied(config) ? null : places.head, text),
+    imageTokenId: config.image_token_index,
+    inputSize: vision.image_size,
+    defaultLayers: [Math.floor((text.num_hidden_layers * paperLayer) / paperDepth)],
+    instruct,
+    plainPrompt: (question, images) => `${'<image>'.repeat(images)}\nUSER: ${instruct(question)}\nASSISTANT:`,
+  }
+}
+
+const instruct = (question: string): string => `${question} Answer the question using a single word or phrase.`
+
+/** The paper reads layer 14 of LLaVA-1.5-7B's 32; other depths get the layer at the same share of the way. */
+const paperLayer = 14
+const paperDepth = 32
+
+const isTied = (config: LlavaConfig): boolean => config.tie_word_embeddings ?? config.text_config.tie_word_embeddings
+
+function llavaVision(files: ModelFiles, places: Places, config: LlavaConfig): VisionModel {
+  const { vision_config: vision } = config
+  const side = patchesPerSide(vision)
+  const classTokens = config.vision_feature_select_strategy === 'full' ? 1 : 0
+  const spec = parseProcessor(files.processor, files.fit ?? undefined)
+  requireInput(spec.input, vision.image_size)
+  return {
+    imageTokens: side * side + classTokens,
+    firstCell: classTokens,
+    encode: () => encode(places, config),
+    preprocess(image) {
+      const { pixelValues, view } = preprocess(image, spec)
+      const source = { width: image.width, height: image.height }
+      // Pixels past the last whole patch belong to no cell.
+      const share = (side * vision.patch_size) / vision.image_size
+      const covered = { ...view, width: view.width * share, height: view.height * share }
+      return {
+        pixelValues,
+        shape: [1, 3, vision.image_size, vision.image_size],
+        geometry: { source, view: covered, grid: { rows: side, columns: side } },
+      }
+    },
+  }
+}
+
+function requireInput({ width, height }: Size, side: number): void {
+  if (width === side && height === side) return
+  throw new Error(`processor: makes pictures of ${width}x${height}, config.json: vision_config.image_size is ${side}`)
+}
+
+/** `pixel_values` [B,3,size,size] -> `image_features` [B,T,C]. */
+function encode(places: Places, config: LlavaConfig): Graph {
+  const { image_size: size } = config.vision_config
+  const pixelValues = input('pixel_values', 'float32', ['B', 3, size, size])
+  const states = clipVision(pixelValues, places.vision, config.vision_config, config.vision_feature_layer)
+  const features = selectFeatures(states, config)
+  return { outputs: { image_features: connector(features, places.connector, config) } }
+}
+
+interface Places {
+  readonly vision: Weights
+  readonly connector: Weights
+  readonly language: Weights
+  readonly head: Weights
+}
+
+/**
+ * Where the parts lie. Published checkpoints have one of several layouts: the first releases nest the parts of a
+ * causal language model and of a CLIP model, newer ones put all under `model`.
+ */
+function locate(tensors: TensorStore): Places {
+  const first = (tensor: string, paths: readonly [string, ...string[]]): Weights =>
+    weightsAt(tensors, paths.find(path => tensors.has(`${path}.${tensor}`)) ?? paths[0])
+  return {
+    vision: first('embeddings.class_embedding', [
+      'vision_tower.vision_model',
+      'vision_tower',
+      'model.vision_tower.vision_model',
+      'model.vision_tower',
+    ]),
+    connector: first('linear_1.weight', ['multi_modal_projector', 'model.multi_modal_projector']),
+    language: first('embed_tokens.weight', ['language_model.model', 'language_model', 'model.language_model']),
+    head: first('weight', ['language_model.lm_head', 'lm_head']),
+  }
+}

@@ -1,0 +1,65 @@
+import type { Graph } from '../graph/graph.ts'
+import type { Geometry } from '../image/geometry.ts'
+import type { Image } from '../image/image.ts'
+import type { Fit } from './llava/processor.ts'
+import type { TensorStore } from '../nn/weights.ts'
+
+/** What a checkpoint brings: parsed JSON files, not yet checked, and its tensors. */
+export interface ModelFiles {
+  readonly config: unknown
+  /** `preprocessor_config.json` or `processor_config.json`. */
+  readonly processor: unknown
+  readonly tensors: TensorStore
+  /** Overrides how pictures are fitted to the model's square input. */
+  readonly fit: Fit | null
+}
+
+/** The decoder half of a model: three graphs over one key/value cache. */
+export interface LanguageModel {
+  readonly layers: number
+  readonly hiddenSize: number
+  readonly vocabularySize: number
+  readonly maxPositions: number
+  readonly headSize: number
+  /** The cache of one layer is [1, kvHeads, places, headSize], twice. */
+  readonly cache: { readonly kvHeads: number; readonly headSize: number }
+  /** cos and sin of `count` positions from `start`, each [count, headSize]. */
+  rotaryTables(start: number, count: number): { cos: Float32Array; sin: Float32Array }
+  embed(): Graph
+  decode(): Graph
+  probe(layers: readonly number[], withLogits: boolean): Graph
+}
+
+/** The picture half of a model: encoder and connector in one graph. */
+export interface VisionModel {
+  /** `pixel_values` [B,3,H,W] -> `image_features` [B,T,C]. */
+  encode(): Graph
+  /** T: positions that one picture takes in the prompt. */
+  readonly imageTokens: number
+  /** Which of them is the first cell of the map; the cells follow in row-major order. */
+  readonly firstCell: number
+  preprocess(image: Image): PreparedImage
+}
+
+/** A picture as the model takes it: pixel values of a shape such as [1,3,H,W], and where its cells lie in the source. */
+export interface PreparedImage {
+  readonly pixelValues: Float32Array
+  readonly shape: readonly number[]
+  readonly geometry: Geometry
+}
+
+/** What the rest of the project needs to know of a model. Methods see this and never a model's name. */
+export interface Model {
+  readonly modelType: string
+  readonly vision: VisionModel
+  readonly language: LanguageModel
+  readonly imageTokenId: number
+  /** Side in pixels of the square that the vision encoder sees: the base window of the crop. */
+  readonly inputSize: number
+  /** The layer, counted from 0, whose attention the map is made of unless the caller asks for others. */
+  readonly defaultLayers: readonly number[]
+  /** The question with the paper's request for a short answer. */
+  instruct(question: string): string
+  /** The paper's prompt: `images` placeholders, the instruction, and everything up to where the answer starts. */
+  plainPrompt(question: string, images: number): string
+}

@@ -1,0 +1,62 @@
+import { add, concat, mul, neg, slice } from '../graph/ops.ts'
+import { dimension, type Tensor } from '../graph/tensor.ts'
+
+/** How a checkpoint stretches its rotary positions (`rope_scaling`, `rope_parameters`). */
+export type RopeScaling =
+  | { readonly rope_type: 'default' }
+  | { readonly rope_type: 'linear'; readonly factor: number }
+  | {
+      readonly rope_type: 'llama3'
+      readonly factor: number
+      readonly low_freq_factor: number
+      readonly high_freq_factor: number
+      readonly original_max_position_embeddings: number
+    }
+
+export interface Rope {
+  readonly headSize: number
+  readonly theta: number
+  readonly scaling: RopeScaling
+}
+
+/**
+ * Rotary tables for positions `start` to `start + count`: cos and sin, each [count, headSize], the two halves of a
+ * row equal, as the reference implementation lays them out.
+ */
+export function rotaryTables(rope: Rope, start: number, count: number): { cos: Float32Array; sin: Float32Array } {
+  const frequencies = inverseFrequencies(rope)
+  const [cos, sin] = [new Float32Array(count * rope.headSize), new Float32Array(count * rope.headSize)]
+  for (let i = 0; i < cos.length; i++) {
+    const position = start + Math.floor(i / rope.headSize)
+    // The reference multiplies in float32, and for late positions that rounding is the larger part of the error.
+    const angle = Math.fround(position * (frequencies[i % frequencies.length] as number))
+    cos[i] = Math.cos(angle)
+    sin[i] = Math.sin(angle)
+  }
+  return { cos, sin }
+}
+
+/** Radians per position, one for each pair of channels: [headSize / 2]. */
+function inverseFrequencies({ headSize, theta, scaling }: Rope): Float32Array {
+  const frequencies = Float32Array.from({ length: headSize / 2 }, (_, i) => theta ** (-(2 * i) / headSize))
+  if (scaling.rope_type === 'linear') return frequencies.map(frequency => frequency / scaling.factor)
+  if (scaling.rope_type === 'llama3') return frequencies.map(frequency => llama3(frequency, scaling))
+  return frequencies
+}
+
+/** Slow channels are stretched by `factor`, fast ones are left, those between are mixed. */
+function llama3(frequency: number, scaling: Extract<RopeScaling, { rope_type: 'llama3' }>): number {
+  const { factor, low_freq_factor: low, high_freq_factor: high } = scaling
+  const turns = (scaling.original_max_position_embeddings * frequency) / (2 * Math.PI)
+  if (turns < low) return frequency / factor
+  if (turns > high) return frequency
+  const share = (turns - low) / (high - low)
+  return (1 - share) * (frequency / factor) + share * frequency
+}
+
+/** Rotates the heads of x [S,H,D] by tables [S,1,D]. */
+export function rotate(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
+  const half = (dimension(x, -1) as number) / 2
+  const turned = concat([neg(slice(x, -1, half)), slice(x, -1, 0, half)], -1)
+  return add(mul(x, cos), mul(turned, sin))
+}

@@ -1,0 +1,146 @@
+import type { Dimension, Shape } from '../graph/dimension.ts'
+import { type Graph, nodesOf } from '../graph/graph.ts'
+import { dtypeCodes } from '../graph/ops.ts'
+import { type Attribute, type Node, nodeKinds, type Result, type Tensor, type WeightSource } from '../graph/tensor.ts'
+import {
+  bytesField,
+  type Field,
+  floatField,
+  integerField,
+  join,
+  messageField,
+  packedIntegersField,
+  stringField,
+} from './protobuf.ts'
+
+// Field numbers are those of onnx.proto (ONNX 1.19).
+
+const irVersion = 11
+const operatorSets = { 'ai.onnx': 23, 'com.microsoft': 1 } as const
+
+/** The graph as the bytes of an ONNX model. Weights stay in their files and are named by place. */
+export function compile(graph: Graph): Uint8Array {
+  const names = nameTensors(graph)
+  const fields: Field[] = [stringField(2, 'vicrop')]
+  for (const node of nodesOf(graph)) fields.push(...graphFields(node, names))
+  for (const [name, x] of Object.entries(graph.outputs)) {
+    // A leaf, or a tensor that is asked for under two names, needs a node of its own to be an output.
+    if (names(x) !== name) fields.push(nodeField('Identity', 'ai.onnx', name, [names(x)], [name], []))
+    fields.push(messageField(12, valueInfo(name, x)))
+  }
+  const sets = Object.entries(operatorSets).map(([domain, version]) => operatorSet(domain, version))
+  return join([integerField(1, irVersion), stringField(2, 'vicrop'), messageField(7, fields), ...sets])
+}
+
+const domainField = (domain: string): string => (domain === 'ai.onnx' ? '' : domain)
+
+const operatorSet = (domain: string, version: number): Field =>
+  messageField(8, [stringField(1, domainField(domain)), integerField(2, version)])
+
+type Names = (x: Tensor) => string
+
+/**
+ * Outputs have the names they are asked for by; everything else a readable and unique one of scope, kind and a
+ * running number: "language_model.layers.3.mlp/Gemm_1".
+ */
+function nameTensors(graph: Graph): Names {
+  const outputs = new Map<Node, Map<number, string>>()
+  for (const [name, { node, index }] of Object.entries(graph.outputs)) {
+    if (nodeKinds[node.kind] === 'leaf') continue
+    const named = outputs.get(node) ?? new Map<number, string>()
+    outputs.set(node, named.has(index) ? named : named.set(index, name))
+  }
+  const stems = nameNodes(graph)
+  return ({ node, index }) => {
+    const stem = stems.get(node) as string
+    return outputs.get(node)?.get(index) ?? (index === 0 ? stem : `${stem}:${index}`)
+  }
+}
+
+function nameNodes(graph: Graph): ReadonlyMap<Node, string> {
+  const names = new Map<Node, string>()
+  const uses = new Map<string, number>()
+  for (const node of nodesOf(graph)) {
+    const stem = node.kind === 'Weight' ? (node.value as WeightSource).name : `${node.scope}/${node.kind}`
+    const use = uses.get(stem) ?? 0
+    uses.set(stem, use + 1)
+    names.set(node, node.kind === 'Input' ? (node.value as string) : use === 0 ? stem : `${stem}_${use}`)
+  }
+  return names
+}
+
+function graphFields(node: Node, names: Names): Field[] {
+  const results = node.results.map((result, index): Tensor => ({ node, index, ...result }))
+  const first = results[0] as Tensor
+  switch (node.kind) {
+    case 'Input':
+      return [messageField(11, valueInfo(names(first), first))]
+    case 'Weight':
+      return [messageField(5, externalTensor(names(first), first, node.value as WeightSource))]
+    case 'Constant':
+      return [messageField(5, [...tensorFields(names(first), first), bytesField(9, node.value as Uint8Array)])]
+    default: {
+      const inputs = node.inputs.map(x => (x === null ? '' : names(x)))
+      const attributes = Object.entries(node.attributes).map(([name, value]) => attributeField(name, value))
+      return [nodeField(node.kind, nodeKinds[node.kind], names(first), inputs, results.map(names), attributes)]
+    }
+  }
+}
+
+function nodeField(
+  kind: string,
+  domain: string,
+  name: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  attributes: readonly Field[],
+): Field {
+  return messageField(1, [
+    ...inputs.map(input => stringField(1, input)),
+    ...outputs.map(output => stringField(2, output)),
+    stringField(3, name),
+    stringField(4, kind),
+    ...attributes,
+    stringField(7, domainField(domain)),
+  ])
+}
+
+const attributeTypes = { float: 1, integer: 2, string: 3, integers: 7 } as const
+
+function attributeField(name: string, value: Attribute): Field {
+  const named = (type: keyof typeof attributeTypes, payload: Field[]): Field =>
+    messageField(5, [stringField(1, name), ...payload, integerField(20, attributeTypes[type])])
+  if (typeof value === 'number') return named('integer', [integerField(3, value)])
+  if (typeof value === 'string') return named('string', [stringField(4, value)])
+  if ('float' in value) return named('float', [floatField(2, value.float)])
+  return named('integers', value.map(item => integerField(8, item)))
+}
+
+const tensorFields = (name: string, { dtype, shape }: Result): Field[] => [
+  packedIntegersField(1, shape as readonly number[]),
+  integerField(2, dtypeCodes[dtype]),
+  stringField(8, name),
+]
+
+const externalLocation = 1
+
+function externalTensor(name: string, result: Result, source: WeightSource): Field[] {
+  const entry = (key: string, value: string): Field => messageField(13, [stringField(1, key), stringField(2, value)])
+  return [
+    ...tensorFields(name, result),
+    entry('location', source.file),
+    entry('offset', `${source.offset}`),
+    entry('length', `${source.length}`),
+    integerField(14, externalLocation),
+  ]
+}
+
+function valueInfo(name: string, { dtype, shape }: Result): Field[] {
+  const type = [integerField(1, dtypeCodes[dtype]), messageField(2, shapeFields(shape))]
+  return [stringField(1, name), messageField(2, [messageField(1, type)])]
+}
+
+const shapeFields = (shape: Shape): Field[] => shape.map(size => messageField(1, [dimensionField(size)]))
+
+const dimensionField = (size: Dimension): Field =>
+  typeof size === 'number' ? integerField(1, size) : stringField(2, size)

@@ -1,0 +1,52 @@
+import type { Graph } from '../graph/graph.ts'
+import type { DType } from '../graph/tensor.ts'
+
+export type ValueData = Float32Array | Int32Array | BigInt64Array | Uint8Array
+
+/** Numbers that go into or come out of a session; row-major. */
+export interface Value {
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  readonly data: ValueData
+}
+
+export type Values = Readonly<Record<string, Value>>
+
+/** A graph made ready to run. Release it when done: its memory is not the garbage collector's. */
+export interface Session {
+  /**
+   * Runs the whole graph.
+   * @param feeds one value for every input of the graph
+   * @param into memory to write outputs to; an output without one gets memory of its own
+   */
+  run(feeds: Values, into?: Values): Promise<Values>
+  release(): Promise<void>
+}
+
+/** Opens sessions over one checkpoint's weights, on one device. */
+export interface Engine {
+  /** The execution provider: "cpu", "webgpu", ... */
+  readonly device: string
+  open(graph: Graph): Promise<Session>
+}
+
+export const float32Value = (data: Float32Array, shape: readonly number[]): Value => ({ dtype: 'float32', shape, data })
+
+export const int32Value = (values: readonly number[], shape: readonly number[] = [values.length]): Value => ({
+  dtype: 'int32',
+  shape,
+  data: Int32Array.from(values),
+})
+
+export const int64Value = (values: readonly number[], shape: readonly number[] = [values.length]): Value => ({
+  dtype: 'int64',
+  shape,
+  data: BigInt64Array.from(values, BigInt),
+})
+
+/** The float32 numbers of a named output. */
+export function floats(values: Values, name: string): Float32Array {
+  const value = values[name]
+  if (!(value?.data instanceof Float32Array)) throw new Error(`session: no float32 output "${name}"`)
+  return value.data
+}
