@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { makeMllm, type Mllm, type PromptStyle } from './mllm.ts'
+import { type Mllm, makeMllm, type PromptStyle } from './mllm.ts'
 import type { Fit } from './models/llava/processor.ts'
 import { makeModel } from './models/registry.ts'
 import type { StoredTensor, TensorStore } from './nn/weights.ts'
@@ -43,7 +43,8 @@ export async function load(idOrFolder: string, options: OpenOptions = {}): Promi
   const config = await checkpoint.readJson('config.json')
   const processor = await readProcessor(checkpoint)
   // The architecture is checked before the weights, which may take minutes to convert.
-  const make = (weights: Weights) => makeModel({ config, processor, tensors: storeOf(weights), fit: options.fit ?? null })
+  const make = (weights: Weights) =>
+    makeModel({ config, processor, tensors: storeOf(weights), fit: options.fit ?? null })
   make(checkpoint)
   const tokenizerConfig = await readOptional(checkpoint, 'tokenizer_config.json')
   const weights = await floatWeights(checkpoint, options)
@@ -103,7 +104,8 @@ function storeOf(weights: Weights): TensorStore {
     find(name): StoredTensor {
       const tensor = weights.tensor(name)
       const dtype = dtypes[tensor.dtype as keyof typeof dtypes]
-      if (dtype === undefined) throw new Error(`${tensor.file}: tensor "${name}" is ${tensor.dtype}, expected F32, F16 or BF16`)
+      if (dtype === undefined)
+        throw new Error(`${tensor.file}: tensor "${name}" is ${tensor.dtype}, expected F32, F16 or BF16`)
       return { ...tensor, dtype }
     },
   }

@@ -1,5 +1,5 @@
-import { decoderSessions, type DecoderSessions } from './decode/sessions.ts'
-import { type ImageRow, imageRows, placeImages, type Prompt } from './decode/prompt.ts'
+import { type ImageRow, imageRows, type Prompt, placeImages } from './decode/prompt.ts'
+import { type DecoderSessions, decoderSessions } from './decode/sessions.ts'
 import type { Geometry } from './image/geometry.ts'
 import type { Image } from './image/image.ts'
 import type { Model } from './models/model.ts'
@@ -69,15 +69,23 @@ export async function encodeImage(mllm: Mllm, image: Image, signal?: AbortSignal
 
 /** The model's prompt for a question about pictures. It ends exactly where the answer starts. */
 export function promptFor(mllm: Mllm, question: string, images: readonly EncodedImage[]): Prompt {
-  const ids = mllm.promptStyle === 'chat' ? chatIds(mllm, question, images.length) : plainIds(mllm, question, images.length)
-  return placeImages(ids, mllm.model.imageTokenId, images.map(image => image.rows))
+  const ids =
+    mllm.promptStyle === 'chat'
+      ? chatIds(mllm, question, images.length)
+      : plainIds(mllm, question, images.length)
+  return placeImages(
+    ids,
+    mllm.model.imageTokenId,
+    images.map(image => image.rows),
+  )
 }
 
 const plainIds = (mllm: Mllm, question: string, images: number): number[] =>
   mllm.tokenizer.encode(mllm.model.plainPrompt(question, images))
 
 function chatIds({ chatTemplate, tokenizer, model }: Mllm, question: string, images: number): number[] {
-  if (chatTemplate === null) throw new Error('this checkpoint has no chat template. Use the plain prompt instead.')
+  if (chatTemplate === null)
+    throw new Error('this checkpoint has no chat template. Use the plain prompt instead.')
   const [bos, eos] = [tokenizer.special('bos_token'), tokenizer.special('eos_token')]
   const text = renderChat(chatTemplate, images, model.instruct(question), { bos_token: bos, eos_token: eos })
   // A template that writes the first token itself shall not get it twice.

@@ -106,9 +106,12 @@ export class Picture {
       checkQuestion(question)
       options.onProgress?.('plain answer')
       const prompt = promptFor(this.#mllm, question, [this.#encoded])
-      const plainAnswer = await timer.time('plainAnswerMs', () => this.#answer(prompt, 'plainAnswer', options))
+      const plainAnswer = await timer.time('plainAnswerMs', () =>
+        this.#answer(prompt, 'plainAnswer', options),
+      )
       const seen = await this.#look(question, options, timer)
-      const answer = seen.crop === null ? plainAnswer : await this.#answerFromCrop(question, seen.crop, options, timer)
+      const answer =
+        seen.crop === null ? plainAnswer : await this.#answerFromCrop(question, seen.crop, options, timer)
       return { ...seen, answer, plainAnswer, timings: timer.finish() }
     })
   }
@@ -130,7 +133,8 @@ export class Picture {
     const { width, height } = this.image
     const facts = { model: this.#mllm.name, question, method, layers, image: { width, height } }
     const { crop = 'auto' } = options
-    if (crop !== 'auto') return { ...facts, crop: checkCrop(crop, this.image), cropReason: null, importance: null }
+    if (crop !== 'auto')
+      return { ...facts, crop: checkCrop(crop, this.image), cropReason: null, importance: null }
     if (method === 'none') return { ...facts, crop: null, cropReason: 'method none', importance: null }
     options.onProgress?.('map')
     const looker = this.#looker(question, options.signal)
@@ -147,7 +151,7 @@ export class Picture {
         const missing = layers.filter(layer => !this.#general.has(layer))
         if (missing.length > 0) {
           const maps = await this.#attention(generalQuestion, missing, signal)
-          missing.forEach((layer, i) => this.#general.set(layer, maps[i] as Float32Array))
+          for (const [i, layer] of missing.entries()) this.#general.set(layer, maps[i] as Float32Array)
         }
         return layers.map(layer => this.#general.get(layer) as Float32Array)
       },
@@ -155,7 +159,11 @@ export class Picture {
   }
 
   /** Attention of the starting answer token to the picture's cells: [L][N]. */
-  async #attention(question: string, layers: readonly number[], signal?: AbortSignal): Promise<Float32Array[]> {
+  async #attention(
+    question: string,
+    layers: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<Float32Array[]> {
     const prompt = promptFor(this.#mllm, question, [this.#encoded])
     await this.#context.hold(prompt.slice(0, -1), signal)
     const rows = await this.#context.probe(prompt.at(-1) as Prompt[number], layers, signal)
@@ -194,7 +202,9 @@ export class Picture {
 function checkQuestion(question: string): void {
   if (question.trim() === '') throw new Error('the question is empty. Ask something about the picture.')
   if (question.length > maxQuestionLength) {
-    throw new Error(`the question has ${question.length} characters, at most ${maxQuestionLength} are taken. Ask a shorter one.`)
+    throw new Error(
+      `the question has ${question.length} characters, at most ${maxQuestionLength} are taken. Ask a shorter one.`,
+    )
   }
 }
 
@@ -211,7 +221,9 @@ function checkCrop(crop: Box, image: Image): Box {
   const inside = x >= 0 && y >= 0 && x + width <= image.width && y + height <= image.height
   if (whole && inside && width > 0 && height > 0) return crop
   const size = `the ${image.width}x${image.height} picture`
-  throw new Error(`crop ${x},${y},${width},${height} is not a box of whole pixels inside ${size}. Give x,y,width,height.`)
+  throw new Error(
+    `crop ${x},${y},${width},${height} is not a box of whole pixels inside ${size}. Give x,y,width,height.`,
+  )
 }
 
 interface Timer {

@@ -49,7 +49,10 @@ export class ViCrop {
    *
    * @param image a path, the bytes of a JPEG, PNG, WebP, ... file, or decoded pixels
    */
-  async see(image: string | Uint8Array | Image, options: { readonly signal?: AbortSignal } = {}): Promise<Picture> {
+  async see(
+    image: string | Uint8Array | Image,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Picture> {
     const isDecoded = typeof image === 'object' && 'width' in image
     return Picture.see(this.#mllm, isDecoded ? image : await decodeImage(image), options.signal)
   }

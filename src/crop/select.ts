@@ -34,10 +34,14 @@ const flatness = 1e-4
 export function selectCrop(map: ImportanceMap, base: number): CropChoice {
   const { geometry } = map
   const whole = windowCells(geometry, base)
-  if (whole.rows === map.rows && whole.columns === map.columns) return { crop: null, reason: 'nothing to crop' }
+  if (whole.rows === map.rows && whole.columns === map.columns)
+    return { crop: null, reason: 'nothing to crop' }
   const visible = pictureShare(geometry).map(share => Math.ceil(share))
   if (!hasSignal(map.values, visible)) return { crop: null, reason: 'no signal' }
-  const sums = windowSums(map.values.map((value, i) => value * (visible[i] as number)), map)
+  const sums = windowSums(
+    map.values.map((value, i) => value * (visible[i] as number)),
+    map,
+  )
   const candidates = sizeRatios.flatMap(ratio => {
     const extent = windowCells(geometry, base * ratio)
     const covers = extent.rows === map.rows && extent.columns === map.columns
@@ -51,7 +55,10 @@ export function selectCrop(map: ImportanceMap, base: number): CropChoice {
 function windowCells(geometry: Geometry, side: number): Grid {
   const cell = cellSize(geometry)
   const { rows, columns } = geometry.grid
-  return { rows: clamp(Math.floor(side / cell.height), 1, rows), columns: clamp(Math.floor(side / cell.width), 1, columns) }
+  return {
+    rows: clamp(Math.floor(side / cell.height), 1, rows),
+    columns: clamp(Math.floor(side / cell.width), 1, columns),
+  }
 }
 
 interface Window {
@@ -95,7 +102,8 @@ function windowSums(values: Float32Array, { rows, columns }: Grid): WindowSums {
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       const value = values[row * columns + column] as number
-      table[(row + 1) * stride + column + 1] = value + at(row, column + 1) + at(row + 1, column) - at(row, column)
+      table[(row + 1) * stride + column + 1] =
+        value + at(row, column + 1) + at(row + 1, column) - at(row, column)
     }
   }
   return (row, column, extent) => {

@@ -1,5 +1,5 @@
-import { float32Value, floats, int32Value, int64Value, type Session, type Value } from '../onnx/session.ts'
 import type { LanguageModel } from '../models/model.ts'
+import { float32Value, floats, int32Value, int64Value, type Session, type Value } from '../onnx/session.ts'
 import { commonPrefix, type Prompt } from './prompt.ts'
 import type { DecoderSessions } from './sessions.ts'
 
@@ -66,7 +66,11 @@ export class Context {
    * What the position after the cached ones attends to, without caching it.
    * @returns for each layer asked for, the mean over heads of its attention to all n + 1 positions; each sums to 1
    */
-  async probe(next: Prompt[number], layers: readonly number[], signal?: AbortSignal): Promise<Float32Array[]> {
+  async probe(
+    next: Prompt[number],
+    layers: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<Float32Array[]> {
     const session = await this.#sessions.probe(layers, false)
     signal?.throwIfAborted()
     const depth = Math.max(...layers) + 1
@@ -91,7 +95,9 @@ export class Context {
   #requireRoom(positions: number): void {
     const { maxPositions } = this.#language
     if (positions <= maxPositions) return
-    throw new Error(`prompt: ${positions} positions, the model has room for ${maxPositions}. Ask a shorter question.`)
+    throw new Error(
+      `prompt: ${positions} positions, the model has room for ${maxPositions}. Ask a shorter question.`,
+    )
   }
 
   #grow(positions: number): void {
@@ -147,11 +153,15 @@ async function embedPrompt(
   const ids = prompt.filter(position => typeof position === 'number')
   requireKnown(ids, language.vocabularySize)
   signal?.throwIfAborted()
-  const tokens = ids.length === 0 ? new Float32Array() : floats(await embed.run({ input_ids: int64Value(ids) }), 'inputs_embeds')
+  const tokens =
+    ids.length === 0
+      ? new Float32Array()
+      : floats(await embed.run({ input_ids: int64Value(ids) }), 'inputs_embeds')
   const rows = new Float32Array(prompt.length * width)
   let token = 0
   prompt.forEach((position, i) => {
-    const [data, row] = typeof position === 'number' ? [tokens, token++] : [position.features.data, position.row]
+    const [data, row] =
+      typeof position === 'number' ? [tokens, token++] : [position.features.data, position.row]
     rows.set(data.subarray(row * width, (row + 1) * width), i * width)
   })
   return rows

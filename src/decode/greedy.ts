@@ -11,7 +11,11 @@ export interface GreedyOptions {
 }
 
 /** The most probable next token, again and again, until the answer ends. */
-export async function* greedy(context: Context, prompt: Prompt, options: GreedyOptions): AsyncGenerator<number, void> {
+export async function* greedy(
+  context: Context,
+  prompt: Prompt,
+  options: GreedyOptions,
+): AsyncGenerator<number, void> {
   const { maxNewTokens, endTokenIds, maxPositions, signal } = options
   await context.hold(prompt.slice(0, -1), signal)
   let next = prompt.slice(-1)

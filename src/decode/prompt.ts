@@ -24,7 +24,11 @@ export const imageRows = (features: ImageFeatures): ImageRow[] =>
  * Token ids with each placeholder replaced by the rows of its picture, in order.
  * @throws if placeholders and pictures are not equally many
  */
-export function placeImages(ids: readonly number[], placeholder: number, images: readonly ImageRow[][]): Prompt {
+export function placeImages(
+  ids: readonly number[],
+  placeholder: number,
+  images: readonly ImageRow[][],
+): Prompt {
   const found = ids.filter(id => id === placeholder).length
   if (found !== images.length) {
     throw new Error(

@@ -26,7 +26,9 @@ export function decoderSessions(engine: Engine, language: LanguageModel): Decode
     async release() {
       const sessions = await Promise.allSettled(opened.values())
       opened.clear()
-      await Promise.all(sessions.map(session => (session.status === 'fulfilled' ? session.value.release() : undefined)))
+      await Promise.all(
+        sessions.map(session => (session.status === 'fulfilled' ? session.value.release() : undefined)),
+      )
     },
   }
 }

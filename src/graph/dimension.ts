@@ -47,7 +47,8 @@ export function evaluateDimension(dimension: Dimension, sizes: Readonly<Record<s
 
 function sizeNamed(name: string, sizes: Readonly<Record<string, number>>): number {
   const size = sizes[name]
-  if (size === undefined) throw new Error(`dimension "${name}" has no size; known: ${Object.keys(sizes).join(', ')}`)
+  if (size === undefined)
+    throw new Error(`dimension "${name}" has no size; known: ${Object.keys(sizes).join(', ')}`)
   return size
 }
 

@@ -1,4 +1,4 @@
-import { type Node, type Tensor } from './tensor.ts'
+import type { Node, Tensor } from './tensor.ts'
 
 /** Named results, and with them everything they are computed from. */
 export interface Graph {
@@ -24,4 +24,6 @@ export function nodesOf(graph: Graph): Node[] {
 }
 
 export const inputsOf = (graph: Graph): Tensor[] =>
-  nodesOf(graph).flatMap(node => (node.kind === 'Input' ? [{ node, index: 0, ...node.results[0] } as Tensor] : []))
+  nodesOf(graph).flatMap(node =>
+    node.kind === 'Input' ? [{ node, index: 0, ...node.results[0] } as Tensor] : [],
+  )

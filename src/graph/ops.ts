@@ -1,8 +1,16 @@
-import { addDimensions, type Dimension, formatShape, multiplyDimensions, sameShape, type Shape, sizeOf } from './dimension.ts'
+import {
+  addDimensions,
+  type Dimension,
+  formatShape,
+  multiplyDimensions,
+  type Shape,
+  sameShape,
+  sizeOf,
+} from './dimension.ts'
 import {
   type Attribute,
-  dimension,
   type DType,
+  dimension,
   GraphError,
   makeNode,
   type NodeKind,
@@ -25,7 +33,11 @@ export const weight = (source: WeightSource, dtype: DType, shape: Shape): Tensor
   resultOf(makeNode('Weight', [], {}, [{ dtype, shape }], source), 0)
 
 /** Numbers written into the graph itself: for tables and scalars, not for weights. */
-export function constant(values: readonly number[] | Float32Array, dtype: 'float32' | 'int64' | 'int32', shape: Shape): Tensor {
+export function constant(
+  values: readonly number[] | Float32Array,
+  dtype: 'float32' | 'int64' | 'int32',
+  shape: Shape,
+): Tensor {
   if (sizeOf(shape) !== values.length) {
     throw new GraphError(`constant: ${values.length} values do not fill ${formatShape(shape)}`)
   }
@@ -59,7 +71,8 @@ export const neg = (x: Tensor): Tensor => unary('Neg', x)
 export const relu = (x: Tensor): Tensor => unary('Relu', x)
 export const sigmoid = (x: Tensor): Tensor => unary('Sigmoid', x)
 export const tanh = (x: Tensor): Tensor => unary('Tanh', x)
-export const gelu = (x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor => unary('Gelu', x, { approximate })
+export const gelu = (x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor =>
+  unary('Gelu', x, { approximate })
 
 /** ONNX `TensorProto.DataType` codes. */
 export const dtypeCodes: Readonly<Record<DType, number>> = {
@@ -110,7 +123,10 @@ export function softmax(x: Tensor, axis = -1): Tensor {
 export function layerNormalization(x: Tensor, scale: Tensor, bias: Tensor, epsilon: number): Tensor {
   sameSize('layerNormalization: the scale does not fit', x, -1, scale, 0)
   sameSize('layerNormalization: the bias does not fit', x, -1, bias, 0)
-  return make('LayerNormalization', [x, scale, bias], x.dtype, x.shape, { axis: -1, epsilon: { float: epsilon } })
+  return make('LayerNormalization', [x, scale, bias], x.dtype, x.shape, {
+    axis: -1,
+    epsilon: { float: epsilon },
+  })
 }
 
 /** Over the last axis; `scale` has its size. */
@@ -133,9 +149,13 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   if (sizeOf(x.shape) !== sizeOf(shape)) {
     throw new GraphError(`reshape: ${formatShape(x.shape)} does not fill ${formatShape(shape)}`)
   }
-  const target = shape.map((size, axis) => (typeof size === 'number' ? size : size === x.shape[axis] ? 0 : -1))
+  const target = shape.map((size, axis) =>
+    typeof size === 'number' ? size : size === x.shape[axis] ? 0 : -1,
+  )
   if (target.filter(size => size === -1).length > 1) {
-    throw new GraphError(`reshape: more than one named size moves from ${formatShape(x.shape)} to ${formatShape(shape)}`)
+    throw new GraphError(
+      `reshape: more than one named size moves from ${formatShape(x.shape)} to ${formatShape(shape)}`,
+    )
   }
   return make('Reshape', [x, integers(...target)], x.dtype, shape)
 }
@@ -145,7 +165,13 @@ export function transpose(x: Tensor, perm: readonly number[]): Tensor {
   if (axes.length !== x.shape.length || new Set(axes).size !== axes.length) {
     throw new GraphError(`transpose: ${formatShape(perm)} does not order the axes of ${formatShape(x.shape)}`)
   }
-  return make('Transpose', [x], x.dtype, axes.map(axis => dimension(x, axis)), { perm: axes })
+  return make(
+    'Transpose',
+    [x],
+    x.dtype,
+    axes.map(axis => dimension(x, axis)),
+    { perm: axes },
+  )
 }
 
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
@@ -295,7 +321,8 @@ function sameSize(what: string, a: Tensor, axisOfA: number, b: Tensor, axisOfB: 
 }
 
 function requireRank(name: string, x: Tensor, rank: number): void {
-  if (x.shape.length < rank) throw new GraphError(`${name}: ${formatShape(x.shape)} has fewer than ${rank} axes`)
+  if (x.shape.length < rank)
+    throw new GraphError(`${name}: ${formatShape(x.shape)} has fewer than ${rank} axes`)
 }
 
 function requireJoinable(first: Tensor, part: Tensor, axis: number): void {

@@ -21,7 +21,8 @@ export function print(graph: Graph): string {
   return [`(${printInputs(graph)})`, ...lines, `  return ${outputs.join(', ')}`].join('\n')
 }
 
-const isLeaf = (node: Node): boolean => node.kind === 'Input' || node.kind === 'Weight' || node.kind === 'Constant'
+const isLeaf = (node: Node): boolean =>
+  node.kind === 'Input' || node.kind === 'Weight' || node.kind === 'Constant'
 
 function printInputs(graph: Graph): string {
   const inputs = nodesOf(graph).filter(node => node.kind === 'Input')

@@ -12,17 +12,19 @@ export type MapMethod = 'rel-att'
 export type Method = MapMethod | 'none'
 
 /** Each of the paper's methods, as a map [N] of the layers asked for. */
-export const mapMethods: Readonly<Record<MapMethod, (looker: Looker, layers: readonly number[]) => Promise<Float32Array>>> =
-  {
-    'rel-att': async (looker, layers) =>
-      relativeAttention(await looker.attention(layers), await looker.generalAttention(layers)),
-  }
+export const mapMethods: Readonly<
+  Record<MapMethod, (looker: Looker, layers: readonly number[]) => Promise<Float32Array>>
+> = {
+  'rel-att': async (looker, layers) =>
+    relativeAttention(await looker.attention(layers), await looker.generalAttention(layers)),
+}
 
 export const methods: readonly Method[] = [...(Object.keys(mapMethods) as MapMethod[]), 'none']
 
 /** @throws an error that says which methods there are */
 export function parseMethod(text: string): Method {
   const method = methods.find(known => known === text)
-  if (method === undefined) throw new Error(`method "${text}" is not available; available: ${methods.join(', ')}`)
+  if (method === undefined)
+    throw new Error(`method "${text}" is not available; available: ${methods.join(', ')}`)
   return method
 }

@@ -15,13 +15,17 @@ const smallest = 1e-12
  * @param general the same under the general description prompt
  * @returns [N], at least 0; about 1 where the question changes nothing
  */
-export function relativeAttention(question: readonly Float32Array[], general: readonly Float32Array[]): Float32Array {
+export function relativeAttention(
+  question: readonly Float32Array[],
+  general: readonly Float32Array[],
+): Float32Array {
   const cells = question[0]?.length ?? 0
   const map = new Float32Array(cells)
   question.forEach((layer, l) => {
     const base = general[l] as Float32Array
     for (let i = 0; i < cells; i++) {
-      map[i] = (map[i] as number) + (layer[i] as number) / Math.max(base[i] as number, smallest) / question.length
+      map[i] =
+        (map[i] as number) + (layer[i] as number) / Math.max(base[i] as number, smallest) / question.length
     }
   })
   return map

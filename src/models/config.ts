@@ -8,7 +8,10 @@ const maxLayers = 1024
 /** A size that a config gives: whole, at least 1, and not absurd. */
 export const size = z.int().min(1).max(maxSize)
 export const layerCount = z.int().min(1).max(maxLayers)
-export const tokenId = z.int().min(0).max(1 << 24)
+export const tokenId = z
+  .int()
+  .min(0)
+  .max(1 << 24)
 export const epsilon = z.number().min(0).max(1)
 export const activation = z.enum(activationNames)
 

@@ -9,7 +9,12 @@ import type { Tensor } from '../graph/tensor.ts'
  * @param q [...,H,S,D], k and v [...,H,T,D]
  * @returns attended [...,H,S,D] and probabilities [...,H,S,T]
  */
-export function attend(q: Tensor, k: Tensor, v: Tensor, scale: number): { attended: Tensor; probabilities: Tensor } {
+export function attend(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  scale: number,
+): { attended: Tensor; probabilities: Tensor } {
   const axes = k.shape.map((_, axis) => axis)
   const swapped = [...axes.slice(0, -2), axes.length - 1, axes.length - 2]
   const probabilities = softmax(matmul(mul(q, scalar(scale)), transpose(k, swapped)))

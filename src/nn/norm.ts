@@ -10,5 +10,7 @@ export function layerNorm(x: Tensor, weights: Weights, epsilon: number): Tensor 
 }
 
 export function rmsNorm(x: Tensor, weights: Weights, epsilon: number): Tensor {
-  return within(weights, () => rmsNormalization(x, weights.get('weight', [dimension(x, -1) as number]), epsilon))
+  return within(weights, () =>
+    rmsNormalization(x, weights.get('weight', [dimension(x, -1) as number]), epsilon),
+  )
 }

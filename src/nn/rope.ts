@@ -23,7 +23,11 @@ export interface Rope {
  * Rotary tables for positions `start` to `start + count`: cos and sin, each [count, headSize], the two halves of a
  * row equal, as the reference implementation lays them out.
  */
-export function rotaryTables(rope: Rope, start: number, count: number): { cos: Float32Array; sin: Float32Array } {
+export function rotaryTables(
+  rope: Rope,
+  start: number,
+  count: number,
+): { cos: Float32Array; sin: Float32Array } {
   const frequencies = inverseFrequencies(rope)
   const [cos, sin] = [new Float32Array(count * rope.headSize), new Float32Array(count * rope.headSize)]
   for (let i = 0; i < cos.length; i++) {

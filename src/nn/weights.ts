@@ -40,9 +40,12 @@ function load(store: TensorStore, name: string, shape: readonly number[], view: 
   const stored = store.find(name)
   if (formatShape(stored.shape) !== formatShape(shape)) {
     const found = `${stored.file}: tensor "${name}" has shape ${formatShape(stored.shape)}`
-    throw new Error(`${found}, the config asks for ${formatShape(shape)}. Is config.json of another checkpoint?`)
+    throw new Error(
+      `${found}, the config asks for ${formatShape(shape)}. Is config.json of another checkpoint?`,
+    )
   }
-  if (sizeOf(view) !== sizeOf(shape)) throw new Error(`weight "${name}": ${formatShape(view)} is no view of ${formatShape(shape)}`)
+  if (sizeOf(view) !== sizeOf(shape))
+    throw new Error(`weight "${name}": ${formatShape(view)} is no view of ${formatShape(shape)}`)
   return weight(stored, stored.dtype, view)
 }
 

@@ -1,7 +1,14 @@
 import type { Dimension, Shape } from '../graph/dimension.ts'
 import { type Graph, nodesOf } from '../graph/graph.ts'
 import { dtypeCodes } from '../graph/ops.ts'
-import { type Attribute, type Node, nodeKinds, type Result, type Tensor, type WeightSource } from '../graph/tensor.ts'
+import {
+  type Attribute,
+  type Node,
+  nodeKinds,
+  type Result,
+  type Tensor,
+  type WeightSource,
+} from '../graph/tensor.ts'
 import {
   bytesField,
   type Field,
@@ -78,11 +85,15 @@ function graphFields(node: Node, names: Names): Field[] {
     case 'Weight':
       return [messageField(5, externalTensor(names(first), first, node.value as WeightSource))]
     case 'Constant':
-      return [messageField(5, [...tensorFields(names(first), first), bytesField(9, node.value as Uint8Array)])]
+      return [
+        messageField(5, [...tensorFields(names(first), first), bytesField(9, node.value as Uint8Array)]),
+      ]
     default: {
       const inputs = node.inputs.map(x => (x === null ? '' : names(x)))
       const attributes = Object.entries(node.attributes).map(([name, value]) => attributeField(name, value))
-      return [nodeField(node.kind, nodeKinds[node.kind], names(first), inputs, results.map(names), attributes)]
+      return [
+        nodeField(node.kind, nodeKinds[node.kind], names(first), inputs, results.map(names), attributes),
+      ]
     }
   }
 }
@@ -113,7 +124,10 @@ function attributeField(name: string, value: Attribute): Field {
   if (typeof value === 'number') return named('integer', [integerField(3, value)])
   if (typeof value === 'string') return named('string', [stringField(4, value)])
   if ('float' in value) return named('float', [floatField(2, value.float)])
-  return named('integers', value.map(item => integerField(8, item)))
+  return named(
+    'integers',
+    value.map(item => integerField(8, item)),
+  )
 }
 
 const tensorFields = (name: string, { dtype, shape }: Result): Field[] => [
@@ -125,7 +139,8 @@ const tensorFields = (name: string, { dtype, shape }: Result): Field[] => [
 const externalLocation = 1
 
 function externalTensor(name: string, result: Result, source: WeightSource): Field[] {
-  const entry = (key: string, value: string): Field => messageField(13, [stringField(1, key), stringField(2, value)])
+  const entry = (key: string, value: string): Field =>
+    messageField(13, [stringField(1, key), stringField(2, value)])
   return [
     ...tensorFields(name, result),
     entry('location', source.file),

@@ -18,12 +18,14 @@ export function floatField(field: number, value: number): Field {
   return join([tag(field, fixed32Type), payload])
 }
 
-export const stringField = (field: number, value: string): Field => bytesField(field, new TextEncoder().encode(value))
+export const stringField = (field: number, value: string): Field =>
+  bytesField(field, new TextEncoder().encode(value))
 
 export const bytesField = (field: number, value: Uint8Array): Field =>
   join([tag(field, lengthType), varint(value.length), value])
 
-export const messageField = (field: number, fields: readonly Field[]): Field => bytesField(field, join(fields))
+export const messageField = (field: number, fields: readonly Field[]): Field =>
+  bytesField(field, join(fields))
 
 export const packedIntegersField = (field: number, values: readonly number[]): Field =>
   bytesField(field, join(values.map(varint)))

@@ -30,7 +30,11 @@ export interface Engine {
   open(graph: Graph): Promise<Session>
 }
 
-export const float32Value = (data: Float32Array, shape: readonly number[]): Value => ({ dtype: 'float32', shape, data })
+export const float32Value = (data: Float32Array, shape: readonly number[]): Value => ({
+  dtype: 'float32',
+  shape,
+  data,
+})
 
 export const int32Value = (values: readonly number[], shape: readonly number[] = [values.length]): Value => ({
   dtype: 'int32',

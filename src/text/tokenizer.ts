@@ -10,7 +10,10 @@ export interface Tokenizer {
 }
 
 /** A tokenizer from the parsed `tokenizer.json` and `tokenizer_config.json`. */
-export function makeTokenizer(tokenizerJson: object, tokenizerConfig: Readonly<Record<string, unknown>>): Tokenizer {
+export function makeTokenizer(
+  tokenizerJson: object,
+  tokenizerConfig: Readonly<Record<string, unknown>>,
+): Tokenizer {
   const tokenizer = open(tokenizerJson, tokenizerConfig)
   return {
     encode: (text, { bare } = { bare: false }) => tokenizer.encode(text, { add_special_tokens: !bare }).ids,

@@ -27,4 +27,5 @@ export const clipVisionConfig = z
 export type ClipVisionConfig = z.infer<typeof clipVisionConfig>
 
 /** Patches along one side of the square input. */
-export const patchesPerSide = (config: ClipVisionConfig): number => Math.floor(config.image_size / config.patch_size)
+export const patchesPerSide = (config: ClipVisionConfig): number =>
+  Math.floor(config.image_size / config.patch_size)

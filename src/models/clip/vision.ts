@@ -63,8 +63,14 @@ const trim = (x: Tensor, axis: number, size: number): Tensor =>
 
 function encoderLayer(x: Tensor, weights: Weights, config: ClipVisionConfig): Tensor {
   const { layer_norm_eps: epsilon } = config
-  const attended = add(x, selfAttention(layerNorm(x, weights.at('layer_norm1'), epsilon), weights.at('self_attn'), config))
-  return add(attended, mlp(layerNorm(attended, weights.at('layer_norm2'), epsilon), weights.at('mlp'), config))
+  const attended = add(
+    x,
+    selfAttention(layerNorm(x, weights.at('layer_norm1'), epsilon), weights.at('self_attn'), config),
+  )
+  return add(
+    attended,
+    mlp(layerNorm(attended, weights.at('layer_norm2'), epsilon), weights.at('mlp'), config),
+  )
 }
 
 function selfAttention(x: Tensor, weights: Weights, config: ClipVisionConfig): Tensor {

@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import { activation, epsilon, layerCount, size } from '../config.ts'
 
-const factor = z.number().gt(0).max(1 << 16)
+const factor = z
+  .number()
+  .gt(0)
+  .max(1 << 16)
 
 const ropeScaling = z.discriminatedUnion('rope_type', [
   z.object({ rope_type: z.literal('default') }),

@@ -50,7 +50,9 @@ export function llama(weights: Weights, head: Weights | null, config: LlamaConfi
 
 /** `input_ids` int64 [S] -> `inputs_embeds` [S,C]. */
 function embed(weights: Weights, config: LlamaConfig): Graph {
-  return { outputs: { inputs_embeds: gather(embedding(weights, config), input('input_ids', 'int64', ['S'])) } }
+  return {
+    outputs: { inputs_embeds: gather(embedding(weights, config), input('input_ids', 'int64', ['S'])) },
+  }
 }
 
 const embedding = (weights: Weights, config: LlamaConfig): Tensor =>
@@ -68,10 +70,22 @@ function decode(weights: Weights, head: Weights | null, config: LlamaConfig): Gr
   const hidden = runLayers(weights, config, 'S', config.num_hidden_layers, (q, k, v, i) => {
     const [key, value] = cacheInputs(i, config)
     const size = cachedHeadSize(config)
-    const joined = (x: Tensor): Tensor => reshape(padTo(x, 2, size), [1, 'S', (dimension(x, 1) as number) * size])
-    const options = { heads: config.num_attention_heads, kvHeads: config.num_key_value_heads, scale: scaleOf(config) }
+    const joined = (x: Tensor): Tensor =>
+      reshape(padTo(x, 2, size), [1, 'S', (dimension(x, 1) as number) * size])
+    const options = {
+      heads: config.num_attention_heads,
+      kvHeads: config.num_key_value_heads,
+      scale: scaleOf(config),
+    }
     const [attended, presentKey, presentValue] = groupQueryAttention(
-      joined(q), joined(k), joined(v), key, value, lastPosition, totalLength, options,
+      joined(q),
+      joined(k),
+      joined(v),
+      key,
+      value,
+      lastPosition,
+      totalLength,
+      options,
     )
     outputs[`key.${i}.out`] = presentKey
     outputs[`value.${i}.out`] = presentValue
@@ -106,17 +120,31 @@ function probe(
     }) as [Tensor, Tensor]
     const grouped = reshape(q, [kvHeads, heads / kvHeads, headSize])
     const { attended, probabilities } = attend(grouped, key, value, scaleOf(config))
-    rows[i] = reshape(reduceMean(reshape(probabilities, [heads, dimension(key, 1)]), 0), [1, dimension(key, 1)])
+    rows[i] = reshape(reduceMean(reshape(probabilities, [heads, dimension(key, 1)]), 0), [
+      1,
+      dimension(key, 1),
+    ])
     return reshape(attended, [1, heads, headSize])
   })
-  const attentions = concat(layers.map(layer => rows[layer] as Tensor), 0)
-  return { outputs: withLogits ? { attentions, logits: logits(hidden, weights, head, config) } : { attentions } }
+  const attentions = concat(
+    layers.map(layer => rows[layer] as Tensor),
+    0,
+  )
+  return {
+    outputs: withLogits ? { attentions, logits: logits(hidden, weights, head, config) } : { attentions },
+  }
 }
 
 /** Attention over rotated q [S,H,D], k and v [S,K,D] of layer i: [S,H,D]. */
 type Attention = (q: Tensor, k: Tensor, v: Tensor, i: number) => Tensor
 
-function runLayers(weights: Weights, config: LlamaConfig, count: 'S' | 1, depth: number, attention: Attention): Tensor {
+function runLayers(
+  weights: Weights,
+  config: LlamaConfig,
+  count: 'S' | 1,
+  depth: number,
+  attention: Attention,
+): Tensor {
   const cos = input('cos', 'float32', [count, 1, config.head_dim])
   const sin = input('sin', 'float32', [count, 1, config.head_dim])
   let x = input('inputs_embeds', 'float32', [count, config.hidden_size])
@@ -146,7 +174,11 @@ function selfAttention(
     const q = rotate(split('q_proj', heads), cos, sin)
     const k = rotate(split('k_proj', kvHeads), cos, sin)
     const attended = attention(q, k, split('v_proj', kvHeads), i)
-    return linear(reshape(attended, [dimension(x, 0), heads * headSize]), weights.at('o_proj'), config.hidden_size)
+    return linear(
+      reshape(attended, [dimension(x, 0), heads * headSize]),
+      weights.at('o_proj'),
+      config.hidden_size,
+    )
   })
 }
 
@@ -171,6 +203,7 @@ const scaleOf = (config: LlamaConfig): number => config.head_dim ** -0.5
 
 /** The fused attention wants heads of a multiple of 8 channels; smaller ones are padded with zeros in the cache. */
 const headSizeStep = 8
-const cachedHeadSize = (config: LlamaConfig): number => Math.ceil(config.head_dim / headSizeStep) * headSizeStep
+const cachedHeadSize = (config: LlamaConfig): number =>
+  Math.ceil(config.head_dim / headSizeStep) * headSizeStep
 
 const trimHead = (x: Tensor, size: number): Tensor => (dimension(x, -1) === size ? x : slice(x, -1, 0, size))

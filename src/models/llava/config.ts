@@ -31,10 +31,14 @@ const llavaFields = z.object({
 export const llavaConfig = z
   .preprocess(renameImageToken, llavaFields)
   .transform(config => ({ ...config, vision_feature_layer: [config.vision_feature_layer].flat() }))
-  .refine(config => config.vision_feature_layer.every(layer => isState(layer, config.vision_config.num_hidden_layers)), {
-    message: 'no such hidden state of the vision encoder',
-    path: ['vision_feature_layer'],
-  })
+  .refine(
+    config =>
+      config.vision_feature_layer.every(layer => isState(layer, config.vision_config.num_hidden_layers)),
+    {
+      message: 'no such hidden state of the vision encoder',
+      path: ['vision_feature_layer'],
+    },
+  )
 
 export type LlavaConfig = z.infer<typeof llavaConfig>
 

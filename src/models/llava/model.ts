@@ -1,5 +1,5 @@
-import { input } from '../../graph/ops.ts'
 import type { Graph } from '../../graph/graph.ts'
+import { input } from '../../graph/ops.ts'
 import type { Size } from '../../image/image.ts'
 import { preprocess } from '../../image/preprocess.ts'
 import { type TensorStore, type Weights, weightsAt } from '../../nn/weights.ts'
@@ -29,13 +29,15 @@ export function llava(files: ModelFiles): Model {
   }
 }
 
-const instruct = (question: string): string => `${question} Answer the question using a single word or phrase.`
+const instruct = (question: string): string =>
+  `${question} Answer the question using a single word or phrase.`
 
 /** The paper reads layer 14 of LLaVA-1.5-7B's 32; other depths get the layer at the same share of the way. */
 const paperLayer = 14
 const paperDepth = 32
 
-const isTied = (config: LlavaConfig): boolean => config.tie_word_embeddings ?? config.text_config.tie_word_embeddings
+const isTied = (config: LlavaConfig): boolean =>
+  config.tie_word_embeddings ?? config.text_config.tie_word_embeddings
 
 function llavaVision(files: ModelFiles, places: Places, config: LlavaConfig): VisionModel {
   const { vision_config: vision } = config
@@ -64,7 +66,9 @@ function llavaVision(files: ModelFiles, places: Places, config: LlavaConfig): Vi
 
 function requireInput({ width, height }: Size, side: number): void {
   if (width === side && height === side) return
-  throw new Error(`processor: makes pictures of ${width}x${height}, config.json: vision_config.image_size is ${side}`)
+  throw new Error(
+    `processor: makes pictures of ${width}x${height}, config.json: vision_config.image_size is ${side}`,
+  )
 }
 
 /** `pixel_values` [B,3,size,size] -> `image_features` [B,T,C]. */
@@ -98,7 +102,11 @@ function locate(tensors: TensorStore): Places {
       'model.vision_tower',
     ]),
     connector: first('linear_1.weight', ['multi_modal_projector', 'model.multi_modal_projector']),
-    language: first('embed_tokens.weight', ['language_model.model', 'language_model', 'model.language_model']),
+    language: first('embed_tokens.weight', [
+      'language_model.model',
+      'language_model',
+      'model.language_model',
+    ]),
     head: first('weight', ['language_model.lm_head', 'lm_head']),
   }
 }

@@ -1,15 +1,8 @@
 import { z } from 'zod'
 import type { Colour, Size } from '../../image/image.ts'
-import type { PreprocessSpec } from '../../image/preprocess.ts'
+import type { Fit, PreprocessSpec } from '../../image/preprocess.ts'
 import { resamples } from '../../image/resize.ts'
 import { size as anySize, parseConfig } from '../config.ts'
-
-/**
- * How a picture that is not square meets a square input: `crop` keeps proportions and loses the ends of the longer
- * side, `pad` keeps proportions and the whole picture, `stretch` keeps the whole picture alone.
- */
-export const fits = ['crop', 'pad', 'stretch'] as const
-export type Fit = (typeof fits)[number]
 
 /** In pixels. The inputs of published vision encoders end at about 1,000. */
 const side = anySize.max(8192)
