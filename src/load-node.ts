@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
+import type { Fit } from './image/preprocess.ts'
 import { type Mllm, makeMllm, type PromptStyle } from './mllm.ts'
-import type { Fit } from './models/llava/processor.ts'
 import { makeModel } from './models/registry.ts'
 import type { StoredTensor, TensorStore } from './nn/weights.ts'
 import { openNodeEngine } from './onnx/session-node.ts'

@@ -1,8 +1,8 @@
 import type { Graph } from '../graph/graph.ts'
 import type { Geometry } from '../image/geometry.ts'
 import type { Image } from '../image/image.ts'
-import type { TensorStore } from '../nn/weights.ts'
 import type { Fit } from '../image/preprocess.ts'
+import type { TensorStore } from '../nn/weights.ts'
 
 /** What a checkpoint brings: parsed JSON files, not yet checked, and its tensors. */
 export interface ModelFiles {

@@ -9,15 +9,20 @@ const side = anySize.max(8192)
 const exactSize = z.object({ height: side, width: side })
 const square = (length: number): Size => ({ height: length, width: length })
 
-const factor = z.number().min(1e-6).max(1e6)
-const mean = z.number().min(-1e6).max(1e6)
+const factor = numberFrom(1e-6, 1e6)
+const mean = numberFrom(-1e6, 1e6)
 
 /** A number per channel, or one for all. */
 const perChannel = <T extends z.ZodType<number>>(value: T) =>
   z.union(
     [z.tuple([value, value, value]), value.transform(x => [x, x, x] as const)],
-    expected('three numbers in range'),
+    expected('three numbers or one'),
   )
+
+function numberFrom(low: number, high: number) {
+  const error = expected(`a number from ${low} to ${high}`)
+  return z.number(error).min(low, error).max(high, error)
+}
 
 function expected(what: string) {
   return {
@@ -46,10 +51,7 @@ const cropSize = z.union(
   expected('1 to 8192 pixels as a number or {height, width}'),
 )
 
-const resample = z
-  .int(expected('a code of Pillow, 0 to 5'))
-  .min(0)
-  .max(resamples.length - 1, expected('a code of Pillow, 0 to 5'))
+const resample = numberFrom(0, resamples.length - 1).int()
 
 const imageProcessor = z.object({
   do_pad: optional(z.boolean(), false),
@@ -71,7 +73,7 @@ const typeName = z
   .string()
   .regex(
     /^(CLIP|Llava)(FeatureExtractor|ImageProcessor(Fast|Pil)?)$/,
-    expected('CLIPImageProcessor or LlavaImageProcessor, use a checkpoint of a LLaVA-1.5 kind'),
+    expected('CLIPImageProcessor or LlavaImageProcessor, as LLaVA-1.5 checkpoints have'),
   )
 
 const header = z.object({
