@@ -19,16 +19,11 @@ export function writeSafetensors(path: string, tensors: Readonly<Record<string, 
     parts.push(bytes)
     end += bytes.length
   }
-  writeRawSafetensors(path, JSON.stringify(header), Buffer.concat(parts))
-}
-
-/** Writes a header as it is given, right or wrong, and any bytes as data. */
-export function writeRawSafetensors(path: string, header: string, data: Uint8Array = new Uint8Array()): void {
-  const json = Buffer.from(header)
+  const json = Buffer.from(JSON.stringify(header))
   const prefix = Buffer.alloc(8)
   prefix.writeBigUInt64LE(BigInt(json.length))
   mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, Buffer.concat([prefix, json, data]))
+  writeFileSync(path, Buffer.concat([prefix, json, ...parts]))
 }
 
 function bytesOf(data: ArrayBufferView | readonly number[]): Buffer {
