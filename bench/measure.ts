@@ -1,0 +1,59 @@
+import { type Image, ViCrop } from 'vicrop'
+
+/** Runs in a process of its own, so that peak memory is that of one checkpoint alone; prints `Measured` as JSON. */
+
+export interface Measured {
+  readonly openMs: number
+  /** Each run's time from a decoded picture to its answer. */
+  readonly plainMs: readonly number[]
+  readonly askMs: readonly number[]
+  readonly fiveQuestionsMs: readonly number[]
+  /** The whole process, memory-mapped weights included. */
+  readonly peakBytes: number
+}
+
+/** As long as the answers of the paper's benchmarks usually are, in tokens. */
+const maxNewTokens = 3
+
+const questions = [
+  'What is the number of the bus?',
+  'What colour is the door?',
+  'What does the sign say?',
+  'Is there a dog?',
+  'How many windows are there?',
+]
+
+async function measure(model: string, runs: number): Promise<Measured> {
+  const start = performance.now()
+  await using vicrop = await ViCrop.open(model)
+  const openMs = performance.now() - start
+  const image = noisePicture(1024, 1024)
+  const time = async (count: number, method: 'none' | 'rel-att'): Promise<number> => {
+    const from = performance.now()
+    using picture = await vicrop.see(image)
+    for (const question of questions.slice(0, count)) await picture.ask(question, { method, maxNewTokens })
+    return performance.now() - from
+  }
+  await time(1, 'rel-att')
+  const [plainMs, askMs, fiveQuestionsMs]: number[][] = [[], [], []]
+  for (let run = 0; run < runs; run++) {
+    plainMs?.push(await time(1, 'none'))
+    askMs?.push(await time(1, 'rel-att'))
+    fiveQuestionsMs?.push(await time(5, 'rel-att'))
+  }
+  const peakBytes = process.resourceUsage().maxRSS * 1024
+  return {
+    openMs,
+    plainMs: plainMs ?? [],
+    askMs: askMs ?? [],
+    fiveQuestionsMs: fiveQuestionsMs ?? [],
+    peakBytes,
+  }
+}
+
+function noisePicture(width: number, height: number): Image {
+  return { width, height, data: Uint8Array.from({ length: width * height * 3 }, () => Math.random() * 256) }
+}
+
+const [, , model, runs] = process.argv
+process.stdout.write(JSON.stringify(await measure(model as string, Number(runs))))

@@ -1,0 +1,26 @@
+import { Command, InvalidArgumentError } from 'commander'
+import type { LookOptions, Picture } from '../picture.ts'
+import { type LookFlags, withLookOptions } from './options.ts'
+import { run } from './run.ts'
+
+interface AskFlags extends LookFlags {
+  readonly maxNewTokens: number
+}
+
+export function askCommand(signal: AbortSignal): Command {
+  return withLookOptions(new Command('ask'))
+    .description('Answer questions about a picture: plain, and with a closer look where the model looks')
+    .option('--max-new-tokens <n>', 'the longest answer, in tokens', parseCount, 20)
+    .action((image: string, question: string | undefined, flags: AskFlags) => {
+      const { maxNewTokens } = flags
+      const work = (picture: Picture, text: string, options: LookOptions) =>
+        picture.ask(text, { ...options, maxNewTokens })
+      return run({ image, question, flags, signal, work })
+    })
+}
+
+function parseCount(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text))
+    throw new InvalidArgumentError(`"${text}" is not a number of tokens from 1 on.`)
+  return Number(text)
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { askCommand } from './ask.ts'
+import { lookCommand } from './look.ts'
+
+const { version, description } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+)
+
+/** Exit statuses: what failed, and what the user asked for in a way that cannot be. */
+const failed = 1
+const misused = 2
+const interrupted = 130
+
+const interruption = new AbortController()
+process.once('SIGINT', () => interruption.abort())
+
+const program = new Command('vicrop')
+  .description(description)
+  .version(version)
+  .addCommand(askCommand(interruption.signal))
+  .addCommand(lookCommand(interruption.signal))
+  .configureHelp({ showGlobalOptions: true })
+
+for (const command of [program, ...program.commands]) {
+  command
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .showSuggestionAfterError()
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = report(error)
+}
+
+/** One line on standard error that says what to do. */
+function report(error: unknown): number {
+  if (interruption.signal.aborted) return interrupted
+  if (error instanceof CommanderError && error.exitCode === 0) return 0
+  const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ' ')
+  process.stderr.write(`vicrop: ${message.replace(/^error: /, '')}\n`)
+  if (process.env.VICROP_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+  return error instanceof CommanderError ? misused : failed
+}

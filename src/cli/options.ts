@@ -1,0 +1,91 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { Box } from '../image/image.ts'
+import { type Method, parseMethod } from '../importance/method.ts'
+import type { PromptStyle } from '../mllm.ts'
+import { type Fit, fits } from '../image/preprocess.ts'
+
+/** The options that `ask` and `look` share, as commander gives them. */
+export interface LookFlags {
+  readonly question: readonly string[]
+  readonly model?: string
+  readonly method: Method
+  readonly layers?: readonly number[] | 'all'
+  readonly crop: Box | 'auto'
+  readonly prompt: PromptStyle
+  readonly fit?: Fit
+  readonly json?: true
+  readonly saveMap?: string
+  readonly saveCrop?: string
+}
+
+/** Adds the arguments and options of `ask` and `look`. */
+export function withLookOptions(command: Command): Command {
+  return command
+    .argument('<image>', 'a JPEG, PNG, WebP, AVIF, TIFF or GIF file')
+    .argument('[question]', 'what to ask about it')
+    .option('-q, --question <text>', 'one more question about the same picture (repeat it)', collect, [])
+    .option('-m, --model <id|folder>', 'a LLaVA checkpoint (default: the demo model)')
+    .addOption(
+      new Option('--method <name>', 'how to find where to look: rel-att, or none')
+        .argParser(usage(parseMethod))
+        .default('rel-att'),
+    )
+    .option('--layers <list>', 'layers to read, from 0: "14", "12,14", "10-14", "all"', usage(parseLayers))
+    .option('--crop <box>', '"auto", or X,Y,W,H in pixels of the picture', usage(parseCrop), 'auto')
+    .addOption(
+      new Option('--prompt <style>', "the paper's prompt, or the checkpoint's chat template")
+        .choices(['plain', 'chat'])
+        .default('plain'),
+    )
+    .addOption(
+      new Option(
+        '--fit <how>',
+        'how a picture meets a square input (default: as the checkpoint says)',
+      ).choices(fits),
+    )
+    .addOption(new Option('--device <name>', 'where to compute').choices(['cpu']).default('cpu'))
+    .addOption(new Option('--dtype <name>', 'numbers to compute with').choices(['f32']).default('f32'))
+    .option('--json', 'print one JSON object a question, and nothing else')
+    .option('--save-map <file.png>', 'write the heat map over the picture, crop drawn')
+    .option('--save-crop <file.png>', 'write the crop')
+}
+
+const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text]
+
+/** Turns a parser's errors into commander's, which name the option. */
+function usage<T>(parse: (text: string) => T): (text: string) => T {
+  return text => {
+    try {
+      return parse(text)
+    } catch (error) {
+      throw new InvalidArgumentError((error as Error).message)
+    }
+  }
+}
+
+/** Far more layers than any model has, few enough to list. */
+const maxLayers = 1024
+
+function parseLayers(text: string): readonly number[] | 'all' {
+  if (text === 'all') return 'all'
+  const layers = text.split(',').flatMap(parseRange)
+  return [...new Set(layers)]
+}
+
+function parseRange(text: string): number[] {
+  const match = /^(\d{1,4})(?:-(\d{1,4}))?$/.exec(text.trim())
+  const [from, to] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])]
+  if (match === null || to < from || to >= maxLayers) {
+    throw new Error(`"${text}" names no layers. Give numbers and ranges such as 12,14-16, or all.`)
+  }
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i)
+}
+
+function parseCrop(text: string): Box | 'auto' {
+  if (text === 'auto') return 'auto'
+  const match = /^(\d{1,6}),(\d{1,6}),(\d{1,6}),(\d{1,6})$/.exec(text.replaceAll(' ', ''))
+  if (match === null)
+    throw new Error(`"${text}" is no box. Give X,Y,W,H in pixels, such as 40,60,336,336, or auto.`)
+  const [x, y, width, height] = match.slice(1).map(Number) as [number, number, number, number]
+  return { x, y, width, height }
+}

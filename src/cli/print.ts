@@ -1,0 +1,50 @@
+import type { Answer, Look } from '../picture.ts'
+import type { Saved } from './save.ts'
+
+/** The JSON object of one question: the keys of the library's result, with the map's values as plain numbers. */
+export function toJson(look: Look | Answer): string {
+  const { importance, timings, ...facts } = look
+  const map = importance && {
+    ...importance,
+    values: Array.from(importance.values, value => Number(value.toPrecision(7))),
+  }
+  const rounded = Object.fromEntries(
+    Object.entries(timings).map(([name, ms]) => [name, Number(ms.toFixed(2))]),
+  )
+  return JSON.stringify({ ...facts, importance: map, timings: rounded })
+}
+
+/** A few aligned lines for one question. */
+export function toText(look: Look | Answer, saved: Saved): string {
+  const lines: [label: string, text: string][] = [['question', look.question]]
+  if ('plainAnswer' in look) lines.push(['plain answer', look.plainAnswer])
+  if (look.method !== 'none') lines.push(['crop', describeCrop(look)])
+  if ('answer' in look && look.crop !== null) lines.push(['with the crop', look.answer])
+  if (saved.map !== null) lines.push(['map', saved.map])
+  if (saved.crop !== null) lines.push(['crop saved', saved.crop])
+  lines.push(['time', describeTime(look.timings)])
+  const width = Math.max(...lines.map(([label]) => label.length))
+  return lines.map(([label, text]) => `${label.padEnd(width)}  ${text}`).join('\n')
+}
+
+function describeCrop({ crop, cropReason, method, layers, importance }: Look): string {
+  const how = importance === null ? 'as given' : `${method}, layer ${layers.join(', ')}`
+  if (crop === null) return `none: ${cropReason} (${how})`
+  return `${crop.x},${crop.y} ${crop.width}x${crop.height} (${how})`
+}
+
+function describeTime(timings: Readonly<Record<string, number>>): string {
+  const { totalMs = 0, ...stages } = timings
+  const parts = Object.entries(stages).map(([name, ms]) => `${stageNames[name] ?? name} ${seconds(ms)}`)
+  return `${seconds(totalMs + (timings.encodeMs ?? 0))} s (${parts.join(', ')})`
+}
+
+const stageNames: Readonly<Record<string, string>> = {
+  encodeMs: 'picture',
+  plainAnswerMs: 'plain answer',
+  mapMs: 'map',
+  encodeCropMs: 'crop',
+  answerMs: 'answer',
+}
+
+const seconds = (ms: number): string => (ms / 1000).toFixed(2)

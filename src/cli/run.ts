@@ -1,0 +1,59 @@
+import type { Look, LookOptions, Picture } from '../picture.ts'
+import { ViCrop } from '../vicrop.ts'
+import type { LookFlags } from './options.ts'
+import { toJson, toText } from './print.ts'
+import { bar, type Progress, startProgress } from './progress.ts'
+import { checkFiles, saveFiles } from './save.ts'
+
+export interface Job {
+  readonly image: string
+  readonly question: string | undefined
+  readonly flags: LookFlags
+  readonly signal: AbortSignal
+  /** One question's work: `look` or `ask`. */
+  readonly work: (picture: Picture, question: string, options: LookOptions) => Promise<Look>
+}
+
+/** Opens the model, sees the picture once, and does the work for every question, printing each as it is done. */
+export async function run({ image, question, flags, signal, work }: Job): Promise<void> {
+  const questions = [...(question === undefined ? [] : [question]), ...flags.question]
+  if (questions.length === 0) throw new Error('no question. Give one after the picture, or with --question.')
+  checkFiles(flags)
+  const progress = startProgress('opening the model')
+  try {
+    await using vicrop = await openModel(flags, progress, signal)
+    progress.say('reading the picture')
+    using picture = await vicrop.see(image, { signal })
+    const layers =
+      flags.layers === 'all' ? Array.from({ length: vicrop.layerCount }, (_, i) => i) : flags.layers
+    const options: LookOptions = {
+      method: flags.method,
+      crop: flags.crop,
+      signal,
+      ...(layers === undefined ? {} : { layers }),
+    }
+    for (const [nth, text] of questions.entries()) {
+      const onProgress = (stage: string): void => progress.say(`${text}: ${stage}`)
+      const result = await work(picture, text, { ...options, onProgress })
+      const saved = await saveFiles(picture.image, result, flags, nth, questions.length)
+      print(flags.json ? toJson(result) : `${nth > 0 ? '\n' : ''}${toText(result, saved)}`, progress)
+    }
+  } finally {
+    progress.stop()
+  }
+}
+
+function openModel(flags: LookFlags, progress: Progress, signal: AbortSignal): Promise<ViCrop> {
+  return ViCrop.open(flags.model, {
+    prompt: flags.prompt,
+    signal,
+    onProgress: ({ doneBytes, totalBytes }) =>
+      progress.say(`converting weights to float32 ${bar(doneBytes, totalBytes)}`),
+    ...(flags.fit === undefined ? {} : { fit: flags.fit }),
+  })
+}
+
+function print(text: string, progress: Progress): void {
+  progress.stop()
+  process.stdout.write(`${text}\n`)
+}

@@ -1,0 +1,60 @@
+import { extname } from 'node:path'
+import writeFileAtomic from 'write-file-atomic'
+import { encodePng } from '../image/decode-node.ts'
+import { cropImage, type Image } from '../image/image.ts'
+import { overlay } from '../image/overlay.ts'
+import type { Look } from '../picture.ts'
+import type { LookFlags } from './options.ts'
+
+export interface Saved {
+  readonly map: string | null
+  readonly crop: string | null
+}
+
+/** Writes the files that were asked for; each appears complete or not at all. */
+export async function saveFiles(
+  image: Image,
+  look: Look,
+  flags: LookFlags,
+  nth: number,
+  of: number,
+): Promise<Saved> {
+  const { importance, crop } = look
+  const map = importance !== null ? numbered(flags.saveMap, nth, of) : null
+  const cropFile = crop !== null ? numbered(flags.saveCrop, nth, of) : null
+  if (map !== null && importance !== null) await writePng(map, overlay(image, importance, crop))
+  if (cropFile !== null && crop !== null) await writePng(cropFile, cropImage(image, crop))
+  return { map, crop: cropFile }
+}
+
+/** "map.png" of the second of several questions is "map-2.png". */
+function numbered(path: string | undefined, nth: number, of: number): string | null {
+  if (path === undefined) return null
+  const extension = extname(path)
+  return of === 1 ? path : `${path.slice(0, path.length - extension.length)}-${nth + 1}${extension}`
+}
+
+async function writePng(path: string, image: Image): Promise<void> {
+  try {
+    await writeFileAtomic(path, Buffer.from(await encodePng(image)))
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new Error(
+      `${path}: cannot be written (${code ?? message}). Does the folder exist, and is there space?`,
+    )
+  }
+}
+
+/** Refuses, before anything is computed, what could not be written in the end. */
+export function checkFiles(flags: LookFlags): void {
+  for (const path of [flags.saveMap, flags.saveCrop]) {
+    if (path !== undefined && extname(path).toLowerCase() !== '.png') {
+      throw new Error(`${path}: pictures are written as PNG. Name a .png file.`)
+    }
+  }
+  if (flags.saveMap !== undefined && (flags.method === 'none' || flags.crop !== 'auto')) {
+    throw new Error(
+      '--save-map: there is no map with --method none or a --crop of your own. Leave one of them out.',
+    )
+  }
+}
