@@ -41,18 +41,19 @@ export async function encodePng(image: Image): Promise<Uint8Array> {
 }
 
 async function readPicture(path: string): Promise<Uint8Array> {
-  const file = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+  const unreadable = (cause: NodeJS.ErrnoException): never => {
     const found = cause.code === 'ENOENT' ? 'no such file' : `cannot be read (${cause.code})`
     throw new Error(`${path}: ${found}, check the path`, { cause })
-  })
-  if (!file.isFile())
-    throw new Error(`${path}: is a ${file.isDirectory() ? 'folder' : 'device'}, give a picture file`)
-  if (file.size > maxFileBytes) {
-    throw new Error(
-      `${path}: ${megabytes(file.size)} MB, at most ${megabytes(maxFileBytes)} are read: save it smaller`,
-    )
   }
-  return readFile(path)
+  const file = await stat(path).catch(unreadable)
+  if (!file.isFile()) {
+    throw new Error(`${path}: is a ${file.isDirectory() ? 'folder' : 'device'}, give a picture file`)
+  }
+  if (file.size > maxFileBytes) {
+    const [found, limit] = [megabytes(file.size), megabytes(maxFileBytes)]
+    throw new Error(`${path}: ${found} MB, at most ${limit} MB are read: save it smaller`)
+  }
+  return readFile(path).catch(unreadable)
 }
 
 const megabytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20)

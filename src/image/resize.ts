@@ -153,13 +153,16 @@ function spanOf(taps: readonly Taps[]): [first: number, end: number] {
   ]
 }
 
+/** To be asked with ascending indices. */
 function nearestTaps(axis: Axis): (index: number) => Taps {
   const scale = axis.canvas / axis.resized
   const one = Int32Array.of(1 << fractionBits)
-  // Pillow adds the scale up step by step. With its rounding errors, so that a position at an edge falls as there.
-  const positions = new Float64Array(axis.resized)
-  for (let i = 0, position = scale / 2; i < axis.resized; i++, position += scale) positions[i] = position
-  return index => onPicture(axis, Math.trunc(positions[index]!), one)
+  // Pillow adds the scale up step by step: with its rounding errors, a position between two pixels falls as there.
+  let [at, position] = [0, scale / 2]
+  return index => {
+    for (; at < index; at++) position += scale
+    return onPicture(axis, Math.trunc(position), one)
+  }
 }
 
 function filterTaps(axis: Axis, filter: Filter): (index: number) => Taps {
