@@ -199,7 +199,8 @@ export class Picture {
   }
 }
 
-function checkQuestion(question: string): void {
+/** @throws for a question that is empty or longer than any model takes */
+export function checkQuestion(question: string): void {
   if (question.trim() === '') throw new Error('the question is empty. Ask something about the picture.')
   if (question.length > maxQuestionLength) {
     throw new Error(

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Box } from '../image/image.ts'
+import { type Fit, fits } from '../image/preprocess.ts'
 import { type Method, parseMethod } from '../importance/method.ts'
 import type { PromptStyle } from '../mllm.ts'
-import { type Fit, fits } from '../image/preprocess.ts'
 
 /** The options that `ask` and `look` share, as commander gives them. */
 export interface LookFlags {

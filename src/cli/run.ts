@@ -1,4 +1,5 @@
-import type { Look, LookOptions, Picture } from '../picture.ts'
+import { decodeImage } from '../image/decode-node.ts'
+import { checkQuestion, type Look, type LookOptions, type Picture } from '../picture.ts'
 import { ViCrop } from '../vicrop.ts'
 import type { LookFlags } from './options.ts'
 import { toJson, toText } from './print.ts'
@@ -18,12 +19,15 @@ export interface Job {
 export async function run({ image, question, flags, signal, work }: Job): Promise<void> {
   const questions = [...(question === undefined ? [] : [question]), ...flags.question]
   if (questions.length === 0) throw new Error('no question. Give one after the picture, or with --question.')
-  checkFiles(flags)
-  const progress = startProgress('opening the model')
+  questions.forEach(checkQuestion)
+  await checkFiles(flags)
+  const progress = startProgress('reading the picture')
   try {
+    const pixels = await decodeImage(image)
+    progress.say('opening the model')
     await using vicrop = await openModel(flags, progress, signal)
-    progress.say('reading the picture')
-    using picture = await vicrop.see(image, { signal })
+    progress.say('encoding the picture')
+    using picture = await vicrop.see(pixels, { signal })
     const layers =
       flags.layers === 'all' ? Array.from({ length: vicrop.layerCount }, (_, i) => i) : flags.layers
     const options: LookOptions = {

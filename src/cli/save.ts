@@ -1,4 +1,5 @@
-import { extname } from 'node:path'
+import { access, constants } from 'node:fs/promises'
+import { dirname, extname } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { encodePng } from '../image/decode-node.ts'
 import { cropImage, type Image } from '../image/image.ts'
@@ -35,23 +36,29 @@ function numbered(path: string | undefined, nth: number, of: number): string | n
 }
 
 async function writePng(path: string, image: Image): Promise<void> {
-  try {
-    await writeFileAtomic(path, Buffer.from(await encodePng(image)))
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    throw new Error(
-      `${path}: cannot be written (${code ?? message}). Does the folder exist, and is there space?`,
-    )
+  const bytes = await encodePng(image)
+  await writeFileAtomic(path, Buffer.from(bytes)).catch(error => {
+    throw unwritable(path, error)
+  })
+}
+
+async function checkFile(path: string): Promise<void> {
+  if (extname(path).toLowerCase() !== '.png') {
+    throw new Error(`${path}: pictures are written as PNG. Name a .png file.`)
   }
+  await access(dirname(path), constants.W_OK).catch(error => {
+    throw unwritable(path, error)
+  })
+}
+
+function unwritable(path: string, error: NodeJS.ErrnoException): Error {
+  const reason = error.code ?? error.message
+  return new Error(`${path}: cannot be written (${reason}). Does the folder exist, and is there space?`)
 }
 
 /** Refuses, before anything is computed, what could not be written in the end. */
-export function checkFiles(flags: LookFlags): void {
-  for (const path of [flags.saveMap, flags.saveCrop]) {
-    if (path !== undefined && extname(path).toLowerCase() !== '.png') {
-      throw new Error(`${path}: pictures are written as PNG. Name a .png file.`)
-    }
-  }
+export async function checkFiles(flags: LookFlags): Promise<void> {
+  for (const path of [flags.saveMap, flags.saveCrop]) if (path !== undefined) await checkFile(path)
   if (flags.saveMap !== undefined && (flags.method === 'none' || flags.crop !== 'auto')) {
     throw new Error(
       '--save-map: there is no map with --method none or a --crop of your own. Leave one of them out.',
