@@ -115,7 +115,7 @@ export function gemm(x: Tensor, w: Tensor, bias: Tensor | null = null): Tensor {
 
 export function softmax(x: Tensor, axis = -1): Tensor {
   requireFloat('softmax', x)
-  return make('Softmax', [x], x.dtype, x.shape, { axis: normalizeAxis(x, axis) })
+  return make('Softmax', [x], x.dtype, x.shape, { axis: normalizeAxis(x, axis, 'softmax') })
 }
 
 /** Over the last axis; `scale` and `bias` have its size. */
@@ -138,7 +138,7 @@ export function rmsNormalization(x: Tensor, scale: Tensor, epsilon: number): Ten
 
 /** Mean over one axis, which is dropped. */
 export function reduceMean(x: Tensor, axis: number): Tensor {
-  const normal = normalizeAxis(x, axis)
+  const normal = normalizeAxis(x, axis, 'reduceMean')
   return make('ReduceMean', [x, integers(normal)], x.dtype, x.shape.toSpliced(normal, 1), { keepdims: 0 })
 }
 
@@ -162,7 +162,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 }
 
 export function transpose(x: Tensor, perm: readonly number[]): Tensor {
-  const axes = perm.map(axis => normalizeAxis(x, axis))
+  const axes = perm.map(axis => normalizeAxis(x, axis, 'transpose'))
   if (axes.length !== x.shape.length || new Set(axes).size !== axes.length) {
     throw new GraphError(`transpose: ${formatShape(perm)} does not order the axes of ${formatShape(x.shape)}`)
   }
@@ -178,7 +178,7 @@ export function transpose(x: Tensor, perm: readonly number[]): Tensor {
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
   const first = parts[0]
   if (first === undefined) throw new GraphError('concat: nothing to join')
-  const normal = normalizeAxis(first, axis)
+  const normal = normalizeAxis(first, axis, 'concat')
   for (const part of parts) requireJoinable(first, part, normal)
   const size = parts.map(part => dimension(part, normal)).reduce(addDimensions)
   return make('Concat', parts, first.dtype, first.shape.with(normal, size), { axis: normal })
@@ -186,7 +186,7 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
 
 /** Elements `start` to `end` (exclusive; both constant, negative from the end) of one axis. */
 export function slice(x: Tensor, axis: number, start: number, end: number | null = null): Tensor {
-  const normal = normalizeAxis(x, axis)
+  const normal = normalizeAxis(x, axis, 'slice')
   const size = dimension(x, normal)
   const from = fromStart(start, size)
   const to = end === null ? size : fromStart(end, size)
@@ -202,13 +202,18 @@ export function slice(x: Tensor, axis: number, start: number, end: number | null
 
 /** The first `length` elements of one axis, where `length` (int64 [1]) is known at run time and named `size`. */
 export function sliceTo(x: Tensor, axis: number, length: Tensor, size: Dimension): Tensor {
-  const normal = normalizeAxis(x, axis)
+  const normal = normalizeAxis(x, axis, 'sliceTo')
+  if (length.dtype !== 'int64' || !sameShape(length.shape, [1])) {
+    throw new GraphError(
+      `sliceTo: the length is ${length.dtype}${formatShape(length.shape)}, expected int64[1]`,
+    )
+  }
   return make('Slice', [x, integers(0), length, integers(normal)], x.dtype, x.shape.with(normal, size))
 }
 
 /** Zeros after the last element of one axis, up to `size`. */
 export function padTo(x: Tensor, axis: number, size: number): Tensor {
-  const normal = normalizeAxis(x, axis)
+  const normal = normalizeAxis(x, axis, 'padTo')
   const missing = addDimensions(size, multiplyDimensions(-1, dimension(x, normal)))
   if (missing === 0) return x
   if (typeof missing !== 'number' || missing < 0) {
@@ -223,7 +228,7 @@ export function padTo(x: Tensor, axis: number, size: number): Tensor {
 
 /** Rows `indices` of an axis: that axis is replaced by the shape of `indices`. */
 export function gather(x: Tensor, indices: Tensor, axis = 0): Tensor {
-  const normal = normalizeAxis(x, axis)
+  const normal = normalizeAxis(x, axis, 'gather')
   if (indices.dtype !== 'int64' && indices.dtype !== 'int32') {
     throw new GraphError(`gather: indices are ${indices.dtype}, expected int64 or int32`)
   }
@@ -276,10 +281,10 @@ export function groupQueryAttention(
 ): [attended: Tensor, presentKey: Tensor, presentValue: Tensor] {
   const { heads, kvHeads } = options
   const [positions, places, size] = [dimension(q, 1), dimension(pastKey, 2), dimension(pastKey, 3)]
-  if (typeof size !== 'number' || size % 8 !== 0 || heads % kvHeads !== 0) {
-    const found = `${heads} heads over ${kvHeads} of ${size} channels`
-    throw new GraphError(`groupQueryAttention: ${found}, expected a multiple, and channels by eights`)
-  }
+  if (typeof size !== 'number' || size % 8 !== 0)
+    throw new GraphError(`groupQueryAttention: a head has ${size} channels, expected a multiple of 8`)
+  if (heads % kvHeads !== 0)
+    throw new GraphError(`groupQueryAttention: ${heads} query heads do not share ${kvHeads} key heads evenly`)
   requireShape('groupQueryAttention: q', q, [1, positions, heads * size])
   requireShape('groupQueryAttention: k', k, [1, positions, kvHeads * size])
   requireShape('groupQueryAttention: v', v, [1, positions, kvHeads * size])
@@ -338,7 +343,8 @@ const fromStart = (position: number, size: Dimension): Dimension =>
 
 /** Whether a position or a length, where both are numbers, is none of an axis of this size. */
 const isOutside = (position: Dimension, size: Dimension): boolean =>
-  typeof position === 'number' && (position < 0 || (typeof size === 'number' && position > size))
+  typeof position === 'number' &&
+  (!Number.isInteger(position) || position < 0 || (typeof size === 'number' && position > size))
 
 function mismatch(what: string, a: Tensor, b: Tensor, why?: string): GraphError {
   const detail = why === undefined ? '' : ` (${why})`

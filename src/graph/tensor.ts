@@ -118,11 +118,13 @@ export function dimension(x: Tensor, axis: number): Dimension {
   return size as Dimension
 }
 
-export function normalizeAxis(x: Tensor, axis: number): number {
+/** The axis counted from the first; `asking` is named in the error where there is no such axis. */
+export function normalizeAxis(x: Tensor, axis: number, asking?: string): number {
   const rank = x.shape.length
   const normal = axis < 0 ? axis + rank : axis
   if (!Number.isInteger(axis) || normal < 0 || normal >= rank) {
-    throw new GraphError(`axis ${axis} is outside ${formatShape(x.shape)}`)
+    const asked = asking === undefined ? '' : `${asking}: `
+    throw new GraphError(`${asked}axis ${axis} is outside ${formatShape(x.shape)}`)
   }
   return normal
 }
