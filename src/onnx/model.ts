@@ -65,13 +65,36 @@ function nameTensors(graph: Graph): Names {
 }
 
 function nameNodes(graph: Graph): ReadonlyMap<Node, string> {
-  const names = new Map<Node, string>()
+  const nodes = nodesOf(graph)
+  const taken = new Set([...Object.keys(graph.outputs), ...inputNames(graph, nodes)])
   const uses = new Map<string, number>()
-  for (const node of nodesOf(graph)) {
-    const stem = node.kind === 'Weight' ? (node.value as WeightSource).name : `${node.scope}/${node.kind}`
+  const unique = (stem: string): string => {
     const use = uses.get(stem) ?? 0
     uses.set(stem, use + 1)
-    names.set(node, node.kind === 'Input' ? (node.value as string) : use === 0 ? stem : `${stem}_${use}`)
+    const name = use === 0 ? stem : `${stem}_${use}`
+    if (taken.has(name)) return unique(stem)
+    taken.add(name)
+    return name
+  }
+  return new Map(nodes.map(node => [node, isInput(node) ? node.value : unique(stemOf(node))]))
+}
+
+const isInput = (node: Node): node is Node & { value: string } => node.kind === 'Input'
+
+const stemOf = (node: Node): string =>
+  node.kind === 'Weight' ? (node.value as WeightSource).name : `${node.scope}/${node.kind}`
+
+/** The runtime tells feeds and results apart by name alone, so each name stands for one tensor. */
+function inputNames(graph: Graph, nodes: readonly Node[]): Set<string> {
+  const names = new Set<string>()
+  for (const { value: name } of nodes.filter(isInput)) {
+    if (names.has(name))
+      throw new Error(`graph: two inputs are named "${name}". Make it once and use it twice.`)
+    names.add(name)
+  }
+  for (const [name, { node }] of Object.entries(graph.outputs)) {
+    if (names.has(name) && node.value !== name)
+      throw new Error(`graph: "${name}" names an input and another output. Give the output another name.`)
   }
   return names
 }
