@@ -12,7 +12,7 @@ export function print(graph: Graph): string {
   let scope = ''
   for (const node of nodesOf(graph)) {
     if (isLeaf(node)) continue
-    if (node.scope !== scope) lines.push(`  # ${node.scope}`)
+    if (node.scope !== scope) lines.push(`  # ${node.scope}`.trimEnd())
     scope = node.scope
     numbers.set(node, numbers.size)
     lines.push(`  ${printNode(node, numbers)}`)
