@@ -17,17 +17,42 @@ export function openNodeEngine({ weightsRoot, threads }: NodeEngineOptions): Eng
   return {
     device: 'cpu',
     async open(graph) {
-      const session = await ort.InferenceSession.create(compile(graph), options)
+      const model = compile(graph)
+      const session = await explained(graph, () => ort.InferenceSession.create(model, options))
       return nodeSession(session, graph)
     },
   }
 }
 
+/** The runtime's errors have several lines and name places in its source: say first which graph it was and what to do. */
+async function explained<T>(graph: Graph, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    const text = (cause as Error).message.replaceAll(/\s+/g, ' ').trim()
+    const reason = text.replace(/^.*\[ONNXRuntimeError\] : \d+ : \w+ : /, '')
+    const [first, ...others] = Object.keys(graph.outputs)
+    const name = others.length === 0 ? first : `${first} and ${others.length} more`
+    const remedy = remedies.find(([pattern]) => pattern.test(reason))?.[1]
+    throw new Error(`session for ${name}: ${remedy} (${reason})`, { cause })
+  }
+}
+
+const remedies: readonly (readonly [RegExp, string])[] = [
+  [
+    /External (data|initializer)|Deserialize tensor/,
+    'a weight cannot be read from its file. Download the checkpoint again.',
+  ],
+  [/allocate memory|bad_alloc/, 'not enough memory. Use a smaller model or close other programs.'],
+  [/^/, 'the graph and what is fed to it do not fit. Please report this.'],
+]
+
 function sessionOptions(weightsRoot: string, threads: number | null): ort.InferenceSession.SessionOptions {
   return {
     executionProviders: ['cpu'],
     graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
+    // Fatal only: its errors are thrown, and standard error belongs to whoever calls.
+    logSeverityLevel: 4,
     ...(threads === null ? {} : { intraOpNumThreads: threads }),
     extra: {
       session: {
@@ -43,7 +68,9 @@ function nodeSession(session: ort.InferenceSession, graph: Graph): Session {
   const fetches = Object.fromEntries(Object.keys(graph.outputs).map(name => [name, null]))
   return {
     async run(feeds, into = {}) {
-      const results = await session.run(toTensors(feeds), { ...fetches, ...toTensors(into) })
+      const results = await explained(graph, () =>
+        session.run(toTensors(feeds), { ...fetches, ...toTensors(into) }),
+      )
       return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, fromTensor(tensor)]))
     },
     release: () => session.release(),
