@@ -224,7 +224,7 @@ class LanguageLayer(nn.Module):
 class LanguageModel(nn.Module):
     """Llama: embeddings [B, T, W], places [B, T] and the attention mask [B, 1, T, T] (added) -> normed states [B, T, W]."""
 
-    def __init__(self, words: int, nouns: list[list[int]]):
+    def __init__(self, words: int):
         super().__init__()
         c = LANGUAGE
         self.embed_tokens = nn.Embedding(words, c["width"])
@@ -232,7 +232,7 @@ class LanguageModel(nn.Module):
         self.norm = RMSNorm(c["width"])
         half = c["width"] // c["heads"] // 2
         self.register_buffer("frequency", c["theta"] ** (-torch.arange(half) / half), persistent=False)
-        start_as_lookup(self, nouns)
+        start_as_lookup(self)
 
     def forward(self, x, places, allowed):
         angle = (places[..., None].float() * self.frequency).repeat(1, 1, 2)[:, None]
@@ -245,47 +245,28 @@ class LanguageModel(nn.Module):
         return states.float() @ self.embed_tokens.weight.T
 
 
-def start_as_lookup(model: LanguageModel, nouns: list[list[int]]) -> None:
-    """A start where like finds like, on which retrieval grows in minutes; all of it trains on.
+def start_as_lookup(model: LanguageModel) -> None:
+    """A start where like finds like (mimetic initialisation), on which retrieval grows in minutes; all of it trains on.
 
-    `nouns` holds the word ids of colours, shapes and characters: their embeddings begin orthogonal. All words share one
-    direction that picture tokens lack. In the first layer text looks at text and gathers its nouns; in the later layers
-    text looks away from text, and a query finds the keys that hold the same nouns, in channels that turn slowly enough
-    (rotary places) to match across a picture. What is found is handed on as it is (W_o = W_v^T)."""
+    Word embeddings share one direction that picture tokens have none of. In the first layer text looks at text and
+    gathers its words; in the later layers text looks away from text, and a query finds the keys that hold the same
+    words; what is found is handed on as it is (W_o = W_v^T)."""
     width, heads = LANGUAGE["width"], LANGUAGE["heads"]
+    u = torch.full((width,), width**-0.5)
+    rest = torch.eye(width) - torch.outer(u, u)
+    words = len(model.embed_tokens.weight)
+    model.embed_tokens.weight.data = 0.75 * F.normalize(torch.randn(words, width) @ rest, dim=-1) + 0.65 * u
     size = width // heads
-    basis = nn.init.orthogonal_(torch.empty(width, width))  # rows: the text direction, the nouns, the rest
-    text, flat = basis[0], [i for group in nouns for i in group]
-    rest = basis[1 + len(flat) :]
-    embedding = 0.75 * F.normalize(torch.randn(len(model.embed_tokens.weight), len(rest)), dim=-1) @ rest
-    embedding[flat] = 0.75 * basis[1 : 1 + len(flat)]
-    model.embed_tokens.weight.data = embedding + 0.65 * text
-    noun = basis[1 : 1 + len(flat)]
-    thing, character = noun[: len(nouns[0]) + len(nouns[1])], noun[len(nouns[0]) + len(nouns[1]) :]
-    slow = [c for pair in range(size // 2 - 1, -1, -1) for c in (pair, pair + size // 2)]  # slowest channels first
+    slow = torch.arange(width) % size % (size // 2) >= 6  # channels whose rotary angle hardly turns across a picture
+    toward_text = torch.outer(slow * (slow.sum() / heads) ** -0.5, u)  # one unit vector in every head
     for n, layer in enumerate(model.layers):
         a = layer.self_attn
-        for p in (a.q_proj, a.k_proj):
-            nn.init.normal_(p.weight, 0, 0.02)
-        for head in range(heads):
-            rows = torch.tensor(slow) + head * size
-            if n == 0:
-                for p in (a.q_proj, a.k_proj):
-                    p.weight.data[rows[0]] += GATHER * text
-                continue
-            match = character if head == heads - 1 else thing
-            for p, sign in ((a.q_proj, 1), (a.k_proj, -1)):
-                p.weight.data[rows[0]] += sign * AWAY * text
-                p.weight.data[rows[1 : 1 + len(match)]] += ALIKE * match
-        nn.init.orthogonal_(a.v_proj.weight, 0.7)
-        if n == 0:
-            a.v_proj.weight.data = a.v_proj.weight.data @ (0.3 * torch.eye(width) - 0.3 * torch.outer(text, text) + 1.5 * noun.T @ noun)
-        else:
-            a.v_proj.weight.data -= a.v_proj.weight.data @ torch.outer(text, text)
+        like = nn.init.orthogonal_(torch.empty(width, width)) @ rest * slow[:, None]
+        alike, key, query = (0.1, 0.75, 0.75) if n == 0 else (1.5, -3.0, 3.0)
+        a.k_proj.weight.data = alike * like + key * toward_text
+        a.q_proj.weight.data = alike * like + query * toward_text
+        a.v_proj.weight.data = 0.7 * nn.init.orthogonal_(torch.empty(width, width)) @ rest
         a.o_proj.weight.data = a.v_proj.weight.data.T.clone()
         for p in (layer.mlp.gate_proj, layer.mlp.up_proj):
             nn.init.normal_(p.weight, 0, width**-0.5)
         nn.init.normal_(layer.mlp.down_proj.weight, 0, 0.1 * width**-0.5)
-
-
-GATHER, ALIKE, AWAY = 0.8, 0.8, 1.2

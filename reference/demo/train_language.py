@@ -18,7 +18,7 @@ from pack import collate, pack
 from pool import load_scenes
 from questions import description, random_question
 from scenes import CHARACTERS, PICTURE, patch_labels, random_scene, random_window
-from symbols import TABLE, symbolic
+from symbols import symbolic
 from tokenizer import VOCABULARY
 
 WHOLE = (0, 0, PICTURE)
@@ -30,7 +30,7 @@ class Speaker(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.projector, self.language = Projector(), LanguageModel(len(VOCABULARY), [t.tolist() for t in TABLE])
+        self.projector, self.language = Projector(), LanguageModel(len(VOCABULARY))
 
     def forward(self, images: torch.Tensor, packed):
         """images [B, I * P, W] already in the language model's space -> states [B, T, W]."""
