@@ -39,25 +39,28 @@ export class Context {
   /** Makes the cache hold exactly this prompt. */
   async hold(prompt: Prompt, signal?: AbortSignal): Promise<void> {
     const kept = commonPrefix(this.#held, prompt)
-    this.#held = this.#held.slice(0, kept)
-    if (kept < prompt.length) await this.append(prompt.slice(kept), signal)
+    if (kept < prompt.length) await this.#extend(kept, prompt.slice(kept), signal)
+    else this.#held = prompt
   }
 
   /** Extends the prompt: logits [V] of its last position, from which the next token is chosen. */
-  async append(rest: Prompt, signal?: AbortSignal): Promise<Float32Array> {
-    const start = this.length
+  append(rest: Prompt, signal?: AbortSignal): Promise<Float32Array> {
+    return this.#extend(this.length, rest, signal)
+  }
+
+  /** Puts `rest` where `start` is. What was held from there on is lost no sooner than the decoder writes over it. */
+  async #extend(start: number, rest: Prompt, signal?: AbortSignal): Promise<Float32Array> {
     const end = start + rest.length
     this.#requireRoom(end)
-    this.#grow(end)
-    const feeds = {
-      ...(await this.#embed(rest, start, signal)),
-      ...this.#cache,
-      last_position: int32Value([end - 1]),
-      total_length: int32Value([end], []),
-    }
+    const inputs = await this.#embed(rest, start, signal)
     const decode = await this.#sessions.decode()
     signal?.throwIfAborted()
-    const outputs = await decode.run(feeds, outputsOver(this.#cache))
+    this.#grow(end)
+    const cache = this.#cache
+    this.#held = this.#held.slice(0, start)
+    const last = { last_position: int32Value([end - 1]), total_length: int32Value([end], []) }
+    const outputs = await decode.run({ ...inputs, ...cache, ...last }, outputsOver(cache))
+    if (this.#cache !== cache) throw new Error('context: cleared while in use. Wait for its answers first.')
     this.#held = [...this.#held, ...rest]
     return floats(outputs, 'logits')
   }
@@ -71,8 +74,10 @@ export class Context {
     layers: readonly number[],
     signal?: AbortSignal,
   ): Promise<Float32Array[]> {
+    this.#requireRoom(this.length + 1)
     const session = await this.#sessions.probe(layers, false)
     signal?.throwIfAborted()
+    this.#grow(this.length + 1)
     const depth = Math.max(...layers) + 1
     const cache = Object.entries(this.#cache).filter(([name]) => layerOf(name) < depth)
     const feeds = {
@@ -168,7 +173,7 @@ async function embedPrompt(
 }
 
 function requireKnown(ids: readonly number[], vocabularySize: number): void {
-  const unknown = ids.find(id => id >= vocabularySize)
+  const unknown = ids.find(id => !(Number.isInteger(id) && id >= 0 && id < vocabularySize))
   if (unknown === undefined) return
   throw new Error(
     `token ${unknown} is outside the vocabulary of ${vocabularySize}. Do tokenizer.json and config.json belong together?`,

@@ -19,7 +19,9 @@ export async function* greedy(
   const { maxNewTokens, endTokenIds, maxPositions, signal } = options
   await context.hold(prompt.slice(0, -1), signal)
   let next = prompt.slice(-1)
-  for (let i = 0; i < maxNewTokens && context.length < maxPositions; i++) {
+  for (let i = 0; i < maxNewTokens; i++) {
+    // A prompt without room is an error, an answer that reaches the end is one that ends there.
+    if (i > 0 && context.length >= maxPositions) return
     const token = argmax(await context.append(next, signal))
     if (endTokenIds.includes(token)) return
     yield token

@@ -13,8 +13,12 @@ export interface DecoderSessions {
 export function decoderSessions(engine: Engine, language: LanguageModel): DecoderSessions {
   const opened = new Map<string, Promise<Session>>()
   const once = (key: string, open: () => Promise<Session>): Promise<Session> => {
-    const session = opened.get(key) ?? open()
+    const known = opened.get(key)
+    if (known !== undefined) return known
+    const session = open()
     opened.set(key, session)
+    // What failed may succeed later, when there is memory again.
+    session.catch(() => opened.delete(key))
     return session
   }
   return {
