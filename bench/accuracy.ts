@@ -38,8 +38,6 @@ const folder = fileURLToPath(new URL('../../demo/benchmark', import.meta.url))
 /** The demo model's input in pixels, and with it the smallest crop of the paper's rule. */
 const inputSize = 80
 
-await main(process.argv[2]?.split(',').map(Number))
-
 async function main(layers: readonly number[] | undefined): Promise<void> {
   const all: Question[] = JSON.parse(await readFile(join(folder, 'questions.json'), 'utf8'))
   const reading = all.filter(question => question.family === 'read')
@@ -150,3 +148,5 @@ function randomNumbers(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }
+
+await main(process.argv[2]?.split(',').map(Number))

@@ -13,8 +13,6 @@ import type { Measured } from './measure.ts'
 const demo = fileURLToPath(new URL('../../demo/model', import.meta.url))
 const measureScript = fileURLToPath(new URL('measure.js', import.meta.url))
 
-await main(process.argv.includes('--small'))
-
 async function main(onlySmall: boolean): Promise<void> {
   console.log(`node ${process.version}, ${availableParallelism()} cores, ${cpus()[0]?.model.trim()}`)
   const { size } = await stat(join(demo, 'model.safetensors'))
@@ -65,3 +63,5 @@ function spread(values: readonly number[], format: (value: number) => string): s
   )
   return `${median} (${least} to ${most})`
 }
+
+await main(process.argv.includes('--small'))
