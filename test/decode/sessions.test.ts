@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest'
+import { decoderSessions } from '../../src/decode/sessions.ts'
+import { input } from '../../src/graph/ops.ts'
+import type { LanguageModel } from '../../src/models/model.ts'
+import type { Engine, Session } from '../../src/onnx/session.ts'
+
+const graph = (name: string) => ({ outputs: { [name]: input(name, 'float32', []) } })
+
+const language: LanguageModel = {
+  layers: 4,
+  hiddenSize: 1,
+  vocabularySize: 1,
+  maxPositions: 1,
+  headSize: 2,
+  cache: { kvHeads: 1, headSize: 8 },
+  rotaryTables: () => ({ cos: new Float32Array(), sin: new Float32Array() }),
+  embed: () => graph('embed'),
+  decode: () => graph('decode'),
+  probe: (layers, withLogits) => graph(`probe ${layers.join('+')} ${withLogits}`),
+}
+
+/** An engine that notes what it opens and releases, and fails as often as it is told to. */
+function notingEngine(failures = 0): { engine: Engine; notes: string[] } {
+  const notes: string[] = []
+  let left = failures
+  const open: Engine['open'] = async ({ outputs }) => {
+    const name = Object.keys(outputs).join()
+    if (left-- > 0) throw new Error(`no memory for ${name}`)
+    notes.push(`open ${name}`)
+    const release = async (): Promise<void> => {
+      notes.push(`release ${name}`)
+    }
+    return { run: async () => ({}), release } satisfies Session
+  }
+  return { engine: { device: 'cpu', open }, notes }
+}
+
+describe('the sessions of a decoder', () => {
+  it('are opened when first asked for, and once', async () => {
+    const { engine, notes } = notingEngine()
+    const sessions = decoderSessions(engine, language)
+    expect(notes).toEqual([])
+    const both = await Promise.all([sessions.decode(), sessions.decode()])
+    expect(both[0]).toBe(both[1])
+    await sessions.probe([1, 2], false)
+    await sessions.probe([1, 2], true)
+    await sessions.probe([1, 2], false)
+    await sessions.embed()
+    expect(notes).toEqual(['open decode', 'open probe 1+2 false', 'open probe 1+2 true', 'open embed'])
+  })
+
+  it('are tried again when they could not be opened', async () => {
+    const { engine, notes } = notingEngine(1)
+    const sessions = decoderSessions(engine, language)
+    await expect(sessions.decode()).rejects.toThrow('no memory for decode')
+    await sessions.decode()
+    expect(notes).toEqual(['open decode'])
+  })
+
+  it('are all released, also those that are still being opened, and none twice', async () => {
+    const { engine, notes } = notingEngine(1)
+    const sessions = decoderSessions(engine, language)
+    const failed = sessions.embed()
+    await sessions.decode()
+    const opening = sessions.probe([0], false)
+    await Promise.all([sessions.release(), expect(failed).rejects.toThrow('no memory')])
+    await opening
+    await sessions.release()
+    expect(notes).toEqual(['open decode', 'open probe 0 false', 'release decode', 'release probe 0 false'])
+  })
+})
