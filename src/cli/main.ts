@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { askCommand } from './ask.ts'
 import { lookCommand } from './look.ts'
+import { oneLine } from './print.ts'
 
 const { version, description } = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
@@ -15,6 +16,12 @@ const interrupted = 130
 
 const interruption = new AbortController()
 process.once('SIGINT', () => interruption.abort())
+
+// Who reads the answers may stop before the last one, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
 
 const program = new Command('vicrop')
   .description(description)
@@ -40,7 +47,9 @@ try {
 function report(error: unknown): number {
   if (interruption.signal.aborted) return interrupted
   if (error instanceof CommanderError && error.exitCode === 0) return 0
-  const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ' ')
+  // Called without a command, and the help was the answer.
+  if (error instanceof CommanderError && error.code === 'commander.help') return misused
+  const message = oneLine(error instanceof Error ? error.message : String(error))
   process.stderr.write(`vicrop: ${message.replace(/^error: /, '')}\n`)
   if (process.env.VICROP_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`)
   return error instanceof CommanderError ? misused : failed

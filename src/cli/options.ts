@@ -6,7 +6,7 @@ import type { PromptStyle } from '../mllm.ts'
 
 /** The options that `ask` and `look` share, as commander gives them. */
 export interface LookFlags {
-  readonly question: readonly string[]
+  readonly question?: readonly string[]
   readonly model?: string
   readonly method: Method
   readonly layers?: readonly number[] | 'all'
@@ -23,7 +23,7 @@ export function withLookOptions(command: Command): Command {
   return command
     .argument('<image>', 'a JPEG, PNG, WebP, AVIF, TIFF or GIF file')
     .argument('[question]', 'what to ask about it')
-    .option('-q, --question <text>', 'one more question about the same picture (repeat it)', collect, [])
+    .option('-q, --question <text>', 'one more question about the same picture (repeat it)', collect)
     .option('-m, --model <id|folder>', 'a LLaVA checkpoint (default: the demo model)')
     .addOption(
       new Option('--method <name>', 'how to find where to look: rel-att, or none')
@@ -50,7 +50,7 @@ export function withLookOptions(command: Command): Command {
     .option('--save-crop <file.png>', 'write the crop')
 }
 
-const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text]
+const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text]
 
 /** Turns a parser's errors into commander's, which name the option. */
 function usage<T>(parse: (text: string) => T): (text: string) => T {

@@ -24,8 +24,14 @@ export function toText(look: Look | Answer, saved: Saved): string {
   if (saved.crop !== null) lines.push(['crop saved', saved.crop])
   lines.push(['time', describeTime(look.timings)])
   const width = Math.max(...lines.map(([label]) => label.length))
-  return lines.map(([label, text]) => `${label.padEnd(width)}  ${text}`).join('\n')
+  return lines.map(([label, text]) => `${label.padEnd(width)}  ${oneLine(text)}`).join('\n')
 }
+
+/** Text from a model or a file for a terminal: line breaks as spaces, and nothing that a terminal obeys. */
+export const oneLine = (text: string): string =>
+  text
+    .replaceAll(/\s*[\n\r\u2028\u2029]\s*/g, ' ')
+    .replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
 
 function describeCrop({ crop, cropReason, method, layers, importance }: Look): string {
   const how = importance === null ? 'as given' : `${method}, layer ${layers.join(', ')}`

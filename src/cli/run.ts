@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from 'commander'
 import { decodeImage } from '../image/decode-node.ts'
 import { checkQuestion, type Look, type LookOptions, type Picture } from '../picture.ts'
 import { ViCrop } from '../vicrop.ts'
@@ -17,8 +18,10 @@ export interface Job {
 
 /** Opens the model, sees the picture once, and does the work for every question, printing each as it is done. */
 export async function run({ image, question, flags, signal, work }: Job): Promise<void> {
-  const questions = [...(question === undefined ? [] : [question]), ...flags.question]
-  if (questions.length === 0) throw new Error('no question. Give one after the picture, or with --question.')
+  const questions = [...(question === undefined ? [] : [question]), ...(flags.question ?? [])]
+  if (questions.length === 0) {
+    throw new InvalidArgumentError('no question. Give one after the picture, or with --question.')
+  }
   questions.forEach(checkQuestion)
   await checkFiles(flags)
   const progress = startProgress('reading the picture')

@@ -1,9 +1,13 @@
-import { access, constants } from 'node:fs/promises'
-import { dirname, extname } from 'node:path'
+import { access, constants, stat } from 'node:fs/promises'
+import { dirname, extname, sep } from 'node:path'
+import { InvalidArgumentError } from 'commander'
 import writeFileAtomic from 'write-file-atomic'
+import type { ImportanceMap } from '../crop/select.ts'
 import { encodePng } from '../image/decode-node.ts'
-import { cropImage, type Image } from '../image/image.ts'
+import { scaleBox, scaleGeometry } from '../image/geometry.ts'
+import { type Box, cropImage, type Image } from '../image/image.ts'
 import { overlay } from '../image/overlay.ts'
+import { resize } from '../image/resize.ts'
 import type { Look } from '../picture.ts'
 import type { LookFlags } from './options.ts'
 
@@ -23,9 +27,19 @@ export async function saveFiles(
   const { importance, crop } = look
   const map = importance !== null ? numbered(flags.saveMap, nth, of) : null
   const cropFile = crop !== null ? numbered(flags.saveCrop, nth, of) : null
-  if (map !== null && importance !== null) await writePng(map, overlay(image, importance, crop))
+  if (map !== null && importance !== null) await writePng(map, enlargedOverlay(image, importance, crop))
   if (cropFile !== null && crop !== null) await writePng(cropFile, cropImage(image, crop))
   return { map, crop: cropFile }
+}
+
+/** The longer side of a saved map is at least this many pixels, so that small pictures fill a slide too. */
+const leastMapSide = 960
+
+function enlargedOverlay(image: Image, { values, geometry }: ImportanceMap, crop: Box | null): Image {
+  const factor = Math.max(1, Math.ceil(leastMapSide / Math.max(image.width, image.height)))
+  const large = resize(image, { width: image.width * factor, height: image.height * factor }, 'lanczos')
+  const map = { values, geometry: scaleGeometry(geometry, factor) }
+  return overlay(large, map, crop && scaleBox(crop, factor))
 }
 
 /** "map.png" of the second of several questions is "map-2.png". */
@@ -44,11 +58,15 @@ async function writePng(path: string, image: Image): Promise<void> {
 
 async function checkFile(path: string): Promise<void> {
   if (extname(path).toLowerCase() !== '.png') {
-    throw new Error(`${path}: pictures are written as PNG. Name a .png file.`)
+    throw new InvalidArgumentError(`${path}: pictures are written as PNG. Name a .png file.`)
   }
-  await access(dirname(path), constants.W_OK).catch(error => {
+  const refuse = (error: NodeJS.ErrnoException): never => {
     throw unwritable(path, error)
-  })
+  }
+  // A file's own access says nothing: it is replaced. The slash makes sure that the folder is one.
+  await access(`${dirname(path)}${sep}`, constants.W_OK).catch(refuse)
+  const found = await stat(path).catch(() => null)
+  if (found?.isDirectory()) throw new InvalidArgumentError(`${path}: is a folder. Name a file in it.`)
 }
 
 function unwritable(path: string, error: NodeJS.ErrnoException): Error {
@@ -60,7 +78,7 @@ function unwritable(path: string, error: NodeJS.ErrnoException): Error {
 export async function checkFiles(flags: LookFlags): Promise<void> {
   for (const path of [flags.saveMap, flags.saveCrop]) if (path !== undefined) await checkFile(path)
   if (flags.saveMap !== undefined && (flags.method === 'none' || flags.crop !== 'auto')) {
-    throw new Error(
+    throw new InvalidArgumentError(
       '--save-map: there is no map with --method none or a --crop of your own. Leave one of them out.',
     )
   }

@@ -78,3 +78,17 @@ export const pictureShare = (geometry: Geometry): Float32Array =>
 
 /** The picture as a box. */
 export const wholePicture = ({ width, height }: Size): Box => ({ x: 0, y: 0, width, height })
+
+/** The same map on the picture enlarged `factor` times. */
+export const scaleGeometry = ({ source, view, grid }: Geometry, factor: number): Geometry => ({
+  source: { width: source.width * factor, height: source.height * factor },
+  view: scaleBox(view, factor),
+  grid,
+})
+
+export const scaleBox = ({ x, y, width, height }: Box, factor: number): Box => ({
+  x: x * factor,
+  y: y * factor,
+  width: width * factor,
+  height: height * factor,
+})
