@@ -1,10 +1,12 @@
 import { fileURLToPath } from 'node:url'
 import type { Fit } from './image/preprocess.ts'
 import { type Mllm, makeMllm, type PromptStyle } from './mllm.ts'
-import { makeModel } from './models/registry.ts'
+import { quoted } from './models/config.ts'
+import type { Model } from './models/model.ts'
+import { modelMaker } from './models/registry.ts'
 import type { StoredTensor, TensorStore } from './nn/weights.ts'
 import { openNodeEngine } from './onnx/session-node.ts'
-import { makeTokenizer } from './text/tokenizer.ts'
+import { makeTokenizer, type Tokenizer } from './text/tokenizer.ts'
 import type { Checkpoint, Weights } from './weights/checkpoint.ts'
 import { openCheckpoint } from './weights/checkpoint-node.ts'
 import { type Conversion, floatWeights } from './weights/convert-node.ts'
@@ -39,28 +41,57 @@ export interface Loaded {
  * @param idOrFolder a folder, or an id found in the Hugging Face cache
  */
 export async function load(idOrFolder: string, options: OpenOptions = {}): Promise<Loaded> {
+  const { threads = null, fit = null, signal } = options
+  checkThreads(threads)
+  signal?.throwIfAborted()
   const checkpoint = await openCheckpoint(await resolveModel(idOrFolder))
   const config = await checkpoint.readJson('config.json')
+  const make = modelMaker(config)
   const processor = await readProcessor(checkpoint)
-  // The architecture is checked before the weights, which may take minutes to convert.
-  const make = (weights: Weights) =>
-    makeModel({ config, processor, tensors: storeOf(weights), fit: options.fit ?? null })
-  make(checkpoint)
+  const build = (tensors: TensorStore) => make({ config, processor, tensors, fit })
+  // All there is to check is checked before the weights are converted, which may take minutes.
+  const { imageTokenId } = checkTensors(build(asFloat32(storeOf(checkpoint))))
   const tokenizerConfig = await readOptional(checkpoint, 'tokenizer_config.json')
-  const weights = await floatWeights(checkpoint, options)
-  const model = make(weights)
   const tokenizer = makeTokenizer((await checkpoint.readJson('tokenizer.json')) as object, tokenizerConfig)
-  const mllm = makeMllm({
-    name: idOrFolder === demoModel ? 'demo' : idOrFolder,
-    model,
+  const texts = {
     tokenizer,
+    imageToken: imageTokenOf(tokenizer, imageTokenId),
     chatTemplate: await readChatTemplate(checkpoint, tokenizerConfig),
     promptStyle: options.prompt ?? 'plain',
     endTokenIds: await readEndTokens(checkpoint, config),
+  }
+  const weights = await floatWeights(checkpoint, options)
+  signal?.throwIfAborted()
+  const model = build(storeOf(weights))
+  const mllm = makeMllm({
+    ...texts,
+    name: idOrFolder === demoModel ? 'demo' : idOrFolder,
+    model,
     layers: model.defaultLayers,
-    engine: openNodeEngine({ weightsRoot: weights.root, threads: options.threads ?? null }),
+    engine: openNodeEngine({ weightsRoot: weights.root, threads }),
   })
   return { mllm, converted: weights.converted }
+}
+
+function checkThreads(threads: number | null): void {
+  if (threads === null || (Number.isInteger(threads) && threads > 0)) return
+  throw new Error(
+    `threads: expected a whole number from 1 on, found ${threads}. Leave it out to have one a core.`,
+  )
+}
+
+/** Builds the graphs for what that checks: every tensor is there, with the shape that the config gives it. */
+function checkTensors(model: Model): Model {
+  for (const build of [model.vision.encode, model.language.embed, model.language.decode]) build()
+  return model
+}
+
+/** The text of the image token in prompts. */
+function imageTokenOf(tokenizer: Tokenizer, id: number): string {
+  const text = tokenizer.token(id)
+  if (text !== undefined && tokenizer.encode(text, { bare: true }).includes(id)) return text
+  const problem = `no text becomes token ${id}, which config.json names as "image_token_index"`
+  throw new Error(`tokenizer.json: ${problem}. Do the two files belong together?`)
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -74,8 +105,9 @@ async function readOptional(checkpoint: Checkpoint, name: string): Promise<Json>
 
 /** Newer checkpoints have the image processor in `processor_config.json`, older ones in a file of its own. */
 async function readProcessor(checkpoint: Checkpoint): Promise<unknown> {
-  const own = 'preprocessor_config.json'
-  return checkpoint.readJson((await checkpoint.has(own)) ? own : 'processor_config.json')
+  const [nested, own] = ['processor_config.json', 'preprocessor_config.json']
+  const processor = await readOptional(checkpoint, nested)
+  return 'image_processor' in processor ? processor : checkpoint.readJson(own)
 }
 
 /** A chat template has had three places: a file of its own as Jinja, as JSON, and the tokenizer's config. */
@@ -92,10 +124,18 @@ async function readEndTokens(checkpoint: Checkpoint, config: unknown): Promise<n
   const { eos_token_id: own, text_config: text } = config as { eos_token_id?: unknown; text_config?: Json }
   const ids = [generation ?? own ?? text?.eos_token_id ?? []].flat()
   if (ids.every(id => Number.isInteger(id))) return ids as number[]
-  throw new Error(`generation_config.json: "eos_token_id" is ${JSON.stringify(ids)}, expected token ids`)
+  throw new Error(
+    `generation_config.json: "eos_token_id": expected token ids, found ${quoted(ids)}. Download the file again.`,
+  )
 }
 
 const dtypes = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const
+
+/** The store as it will be when the weights are converted. */
+const asFloat32 = (tensors: TensorStore): TensorStore => ({
+  has: tensors.has,
+  find: name => ({ ...tensors.find(name), dtype: 'float32' }),
+})
 
 /** The weights module's tensors in the graph's terms. */
 function storeOf(weights: Weights): TensorStore {

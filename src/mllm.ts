@@ -1,5 +1,6 @@
 import { type ImageRow, imageRows, type Prompt, placeImages } from './decode/prompt.ts'
 import { type DecoderSessions, decoderSessions } from './decode/sessions.ts'
+import type { Graph } from './graph/graph.ts'
 import type { Geometry } from './image/geometry.ts'
 import type { Image } from './image/image.ts'
 import type { Model } from './models/model.ts'
@@ -16,6 +17,8 @@ export interface MllmParts {
   readonly name: string
   readonly model: Model
   readonly tokenizer: Tokenizer
+  /** What stands for a picture in the text of a prompt. */
+  readonly imageToken: string
   readonly chatTemplate: string | null
   readonly promptStyle: PromptStyle
   readonly endTokenIds: readonly number[]
@@ -28,23 +31,50 @@ export interface MllmParts {
 export interface Mllm extends MllmParts {
   readonly decoder: DecoderSessions
   vision(): Promise<Session>
+  /** Closes the sessions once they have done what they are at. What is asked later is refused. */
   release(): Promise<void>
 }
 
 export function makeMllm(parts: MllmParts): Mllm {
-  const decoder = decoderSessions(parts.engine, parts.model.language)
+  const { engine, close } = closable(parts.engine)
+  const decoder = decoderSessions(engine, parts.model.language)
   let opened: Promise<Session> | null = null
   return {
     ...parts,
+    engine,
     decoder,
     vision() {
-      opened ??= parts.engine.open(parts.model.vision.encode())
+      opened ??= engine.open(parts.model.vision.encode())
       return opened
     },
     async release() {
-      const vision = await opened
+      await close()
+      const vision = await opened?.catch(() => null)
       opened = null
       await Promise.all([vision?.release(), decoder.release()])
+    },
+  }
+}
+
+/** An engine whose sessions are let finish, and refuse to begin anything, once it is closed. */
+function closable(engine: Engine): { engine: Engine; close(): Promise<void> } {
+  const running = new Set<Promise<unknown>>()
+  let closed = false
+  function whileOpen<T>(work: () => Promise<T>): Promise<T> {
+    if (closed) return Promise.reject(new Error('the model was released. Open it again to ask more.'))
+    const run = work().finally(() => running.delete(run))
+    running.add(run)
+    return run
+  }
+  const open = async (graph: Graph): Promise<Session> => {
+    const session = await engine.open(graph)
+    return { ...session, run: (feeds, into) => whileOpen(() => session.run(feeds, into)) }
+  }
+  return {
+    engine: { ...engine, open: graph => whileOpen(() => open(graph)) },
+    async close() {
+      closed = true
+      await Promise.allSettled(running)
     },
   }
 }
@@ -81,7 +111,7 @@ export function promptFor(mllm: Mllm, question: string, images: readonly Encoded
 }
 
 const plainIds = (mllm: Mllm, question: string, images: number): number[] =>
-  mllm.tokenizer.encode(mllm.model.plainPrompt(question, images))
+  mllm.tokenizer.encode(mllm.model.plainPrompt(question, images, mllm.imageToken))
 
 function chatIds({ chatTemplate, tokenizer, model }: Mllm, question: string, images: number): number[] {
   if (chatTemplate === null)

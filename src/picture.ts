@@ -33,7 +33,10 @@ export type Stage = 'plain answer' | 'map' | 'crop answer'
 export interface AskOptions extends LookOptions {
   /** Default: 20, as in the paper. */
   readonly maxNewTokens?: number
-  /** Called with each piece of text as it is generated. */
+  /**
+   * Called with each piece of text as it is generated; the pieces of each answer make up that answer. Where there is no
+   * crop, `answer` is the plain answer and has no pieces.
+   */
   readonly onText?: (piece: { readonly of: 'plainAnswer' | 'answer'; readonly text: string }) => void
 }
 
@@ -48,7 +51,7 @@ export interface Look {
   /** In source pixels, or null with `cropReason`. */
   readonly crop: Box | null
   readonly cropReason: CropReason | null
-  /** null where no map was needed: method `none`, a crop given, nothing to crop. */
+  /** null where no map was needed: method `none`, or a crop given. */
   readonly importance: ImportanceMap | null
   readonly layers: readonly number[]
   /** Milliseconds. */
@@ -85,6 +88,7 @@ export class Picture {
   }
 
   static async see(mllm: Mllm, image: Image, signal?: AbortSignal): Promise<Picture> {
+    signal?.throwIfAborted()
     const start = performance.now()
     const encoded = await encodeImage(mllm, image, signal)
     return new Picture(mllm, image, encoded, performance.now() - start)
@@ -93,6 +97,7 @@ export class Picture {
   /** The map and the crop for a question, without an answer. */
   look(question: string, options: LookOptions = {}): Promise<Look> {
     return this.#inTurn(async () => {
+      options.signal?.throwIfAborted()
       const timer = startTimer({ encodeMs: this.#encodeMs })
       const seen = await this.#look(question, options, timer)
       return { ...seen, timings: timer.finish() }
@@ -102,8 +107,10 @@ export class Picture {
   /** The plain answer, where to look, and the answer from picture and crop. */
   ask(question: string, options: AskOptions = {}): Promise<Answer> {
     return this.#inTurn(async () => {
+      options.signal?.throwIfAborted()
       const timer = startTimer({ encodeMs: this.#encodeMs })
       checkQuestion(question)
+      checkCount(options.maxNewTokens)
       options.onProgress?.('plain answer')
       const prompt = promptFor(this.#mllm, question, [this.#encoded])
       const plainAnswer = await timer.time('plainAnswerMs', () =>
@@ -116,10 +123,15 @@ export class Picture {
     })
   }
 
-  /** Gives the cache's memory back. The picture can still be asked; its prefix is then computed anew. */
+  /**
+   * Gives the cache's memory back once the questions asked so far are answered. The picture can still be asked; its
+   * prefix is then computed anew.
+   */
   release(): void {
-    this.#context.clear()
-    this.#general.clear()
+    void this.#inTurn(() => {
+      this.#context.clear()
+      this.#general.clear()
+    })
   }
 
   [Symbol.dispose](): void {
@@ -185,19 +197,33 @@ export class Picture {
     const { maxNewTokens = defaultMaxNewTokens, signal, onText } = options
     const { maxPositions } = model.language
     const tokens: number[] = []
-    let given = ''
+    const give = inPieces(text => onText?.({ of, text }))
     const limits = { maxNewTokens, endTokenIds, maxPositions, ...(signal === undefined ? {} : { signal }) }
     for await (const token of greedy(this.#context, prompt, limits)) {
       tokens.push(token)
-      const text = tokenizer.decode(tokens)
-      // A character of several bytes shows as U+FFFD until its last token is there.
-      if (onText === undefined || text.endsWith('\ufffd')) continue
-      onText({ of, text: text.slice(given.length) })
-      given = text
+      if (onText !== undefined) give(settled(tokenizer.decode(tokens)))
     }
-    return tokenizer.decode(tokens).trim()
+    const answer = tokenizer.decode(tokens).trim()
+    give(answer)
+    return answer
   }
 }
+
+/** Takes a text that grows and gives what is new of it. */
+function inPieces(give: (piece: string) => void): (text: string) => void {
+  let given = ''
+  return text => {
+    if (text.length <= given.length) return
+    give(text.slice(given.length))
+    given = text
+  }
+}
+
+/**
+ * What later tokens will not change of a text: no space at its end, which the answer does not have, and no character
+ * of several bytes whose last ones are yet to come, which shows as U+FFFD.
+ */
+const settled = (text: string): string => text.trimStart().replace(/[\s\ufffd]+$/, '')
 
 /** @throws for a question that is empty or longer than any model takes */
 export function checkQuestion(question: string): void {
@@ -209,9 +235,15 @@ export function checkQuestion(question: string): void {
   }
 }
 
+function checkCount(maxNewTokens = defaultMaxNewTokens): void {
+  if (Number.isInteger(maxNewTokens) && maxNewTokens > 0) return
+  throw new Error(`maxNewTokens: expected a whole number from 1 on, found ${maxNewTokens}.`)
+}
+
 function checkLayers(layers: readonly number[], count: number): readonly number[] {
   const wrong = layers.find(layer => !Number.isInteger(layer) || layer < 0 || layer >= count)
-  if (wrong !== undefined) throw new Error(`layer ${wrong}: the model has layers 0 to ${count - 1}`)
+  if (wrong !== undefined)
+    throw new Error(`layer ${wrong}: the model has layers 0 to ${count - 1}. Name some of these.`)
   if (layers.length === 0) throw new Error(`no layers given: name at least one of 0 to ${count - 1}`)
   return layers
 }

@@ -53,11 +53,12 @@ export class ViCrop {
     image: string | Uint8Array | Image,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Picture> {
+    options.signal?.throwIfAborted()
     const isDecoded = typeof image === 'object' && 'width' in image
     return Picture.see(this.#mllm, isDecoded ? image : await decodeImage(image), options.signal)
   }
 
-  /** Closes the sessions. Pictures seen with it cannot be asked any more. */
+  /** Closes the sessions once they have done what they are at. Pictures seen with it cannot be asked any more. */
   release(): Promise<void> {
     return this.#mllm.release()
   }

@@ -60,6 +60,9 @@ export interface Model {
   readonly defaultLayers: readonly number[]
   /** The question with the paper's request for a short answer. */
   instruct(question: string): string
-  /** The paper's prompt: `images` placeholders, the instruction, and everything up to where the answer starts. */
-  plainPrompt(question: string, images: number): string
+  /**
+   * The paper's prompt: `imageToken` for each of `images`, the instruction, and everything up to where the answer
+   * starts.
+   */
+  plainPrompt(question: string, images: number, imageToken: string): string
 }

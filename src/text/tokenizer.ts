@@ -5,6 +5,8 @@ export interface Tokenizer {
   encode(text: string, options?: { bare: boolean }): number[]
   /** Text without special tokens. */
   decode(ids: readonly number[]): string
+  /** A token as text; undefined for an id without one. */
+  token(id: number): string | undefined
   /** The checkpoint's token for a role ("bos_token"), as text. */
   special(role: string): string | undefined
 }
@@ -18,6 +20,7 @@ export function makeTokenizer(
   return {
     encode: (text, { bare } = { bare: false }) => tokenizer.encode(text, { add_special_tokens: !bare }).ids,
     decode: ids => (ids.length === 0 ? '' : tokenizer.decode([...ids], { skip_special_tokens: true })),
+    token: id => tokenizer.id_to_token(id),
     special: role => textOf(tokenizerConfig[role]),
   }
 }

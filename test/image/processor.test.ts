@@ -89,17 +89,17 @@ test('what cannot be done is said in one sentence', () => {
   ]
   expect(refused.map(messageOf)).toMatchInlineSnapshot(`
     [
-      "preprocessor_config.json: "image_processor_type": expected CLIPImageProcessor or LlavaImageProcessor, as LLaVA-1.5 checkpoints have, found "FuyuImageProcessor"",
-      "preprocessor_config.json: "crop_size": expected 1 to 8192 pixels as a number or {height, width}, found -3",
-      "preprocessor_config.json: "size": expected 1 to 8192 pixels as a number, {shortest_edge} or {height, width}, found {"longest_edge":336}",
-      "preprocessor_config.json: "size": expected 1 to 8192 pixels as a number, {shortest_edge} or {height, width}, found 1000000000",
-      "preprocessor_config.json: "resample": expected a number from 0 to 5, found 9",
-      "preprocessor_config.json: "image_std.1": expected a number from 0.000001 to 1000000, found 0",
-      "preprocessor_config.json: "image_mean": expected three numbers or one, found [0.5,0.5]",
-      "preprocessor_config.json: "rescale_factor": expected a number from 0.000001 to 1000000, found "1/255"",
+      "preprocessor_config.json: "image_processor_type": expected CLIPImageProcessor or LlavaImageProcessor, as LLaVA-1.5 checkpoints have, found "FuyuImageProcessor". Is it damaged, or of a model that is not supported?",
+      "preprocessor_config.json: "crop_size": expected 1 to 8192 pixels as a number or {height, width}, found -3. Is it damaged, or of a model that is not supported?",
+      "preprocessor_config.json: "size": expected 1 to 8192 pixels as a number, {shortest_edge} or {height, width}, found {"longest_edge":336}. Is it damaged, or of a model that is not supported?",
+      "preprocessor_config.json: "size": expected 1 to 8192 pixels as a number, {shortest_edge} or {height, width}, found 1000000000. Is it damaged, or of a model that is not supported?",
+      "preprocessor_config.json: "resample": expected a number from 0 to 5, found 9. Is it damaged, or of a model that is not supported?",
+      "preprocessor_config.json: "image_std.1": expected a number from 0.000001 to 1000000, found 0. Is it damaged, or of a model that is not supported?",
+      "preprocessor_config.json: "image_mean": expected three numbers or one, found [0.5,0.5]. Is it damaged, or of a model that is not supported?",
+      "preprocessor_config.json: "rescale_factor": expected a number from 0.000001 to 1000000, found "1/255". Is it damaged, or of a model that is not supported?",
       "preprocessor_config.json: "do_center_crop" is false and "size" leaves one side open, but the model's input has one size: give "size" as {height, width}, or set "do_center_crop" and "crop_size"",
-      "processor_config.json, image_processor: Invalid input: expected object, received string",
-      "preprocessor_config.json: Invalid input: expected object, received array",
+      "processor_config.json, image_processor: expected an object, found "CLIP". Is it damaged, or of a model that is not supported?",
+      "preprocessor_config.json: expected an object, found []. Is it damaged, or of a model that is not supported?",
     ]
   `)
 })

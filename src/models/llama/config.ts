@@ -1,6 +1,12 @@
 import { z } from 'zod'
 import { activation, epsilon, layerCount, size } from '../config.ts'
 
+/** The longest contexts published are of 10 million tokens. */
+const positions = z
+  .int()
+  .min(1)
+  .max(1 << 24)
+
 const factor = z
   .number()
   .gt(0)
@@ -14,7 +20,7 @@ const ropeScaling = z.discriminatedUnion('rope_type', [
     factor,
     low_freq_factor: factor,
     high_freq_factor: factor,
-    original_max_position_embeddings: size,
+    original_max_position_embeddings: positions,
   }),
 ])
 
@@ -29,7 +35,7 @@ const llamaFields = z.object({
   head_dim: size.optional(),
   hidden_act: activation.default('silu'),
   rms_norm_eps: epsilon.default(1e-6),
-  max_position_embeddings: size.max(1 << 24).default(2048),
+  max_position_embeddings: positions.default(2048),
   tie_word_embeddings: z.boolean().default(false),
   rope_theta: z.number().gt(0),
   rope_scaling: ropeScaling,
@@ -64,7 +70,10 @@ function gatherRope(json: unknown): unknown {
   const config = { ...(json as Record<string, unknown>) }
   for (const key of ['head_dim', 'num_key_value_heads']) if (config[key] === null) delete config[key]
   const rope = (config.rope_parameters ?? config.rope_scaling ?? {}) as Record<string, unknown>
-  const type = rope.rope_type ?? rope.type ?? 'default'
   const theta = rope.rope_theta ?? config.rope_theta ?? defaultTheta
-  return { ...config, rope_theta: theta, rope_scaling: { ...rope, rope_type: type } }
+  if (typeof rope !== 'object') return { ...config, rope_theta: theta, rope_scaling: rope }
+  const type = rope.rope_type ?? rope.type ?? 'default'
+  // `dynamic` changes nothing until a prompt is longer than `max_position_embeddings`, and none is.
+  const known = type === 'dynamic' ? 'default' : type
+  return { ...config, rope_theta: theta, rope_scaling: { ...rope, rope_type: known } }
 }

@@ -1,9 +1,13 @@
 import { z } from 'zod'
 import { clipVisionConfig } from '../clip/config.ts'
-import { activation, tokenId } from '../config.ts'
+import { activation, expected, maxLayers, tokenId } from '../config.ts'
 import { llamaConfig } from '../llama/config.ts'
 
-const featureLayer = z.int().min(-1024).max(1024)
+const featureLayer = z.int().min(-maxLayers).max(maxLayers)
+const featureLayers = z.union(
+  [featureLayer, z.array(featureLayer).min(1).max(maxLayers)],
+  expected('a layer or a list of layers'),
+)
 
 /** What LLaVA-1.5's own config leaves unsaid of its CLIP ViT-L/14 at 336 pixels. */
 const visionDefaults = {
@@ -21,7 +25,7 @@ const llavaFields = z.object({
   text_config: z.preprocess(json => json ?? {}, llamaConfig),
   image_token_index: tokenId.default(32000),
   projector_hidden_act: activation.default('gelu'),
-  vision_feature_layer: z.union([featureLayer, z.array(featureLayer).min(1)]).default(-2),
+  vision_feature_layer: featureLayers.default(-2),
   vision_feature_select_strategy: z.enum(['default', 'full']).default('default'),
   multimodal_projector_bias: z.boolean().default(true),
   tie_word_embeddings: z.boolean().optional(),

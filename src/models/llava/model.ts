@@ -25,7 +25,8 @@ export function llava(files: ModelFiles): Model {
     inputSize: vision.image_size,
     defaultLayers: [Math.floor((text.num_hidden_layers * paperLayer) / paperDepth)],
     instruct,
-    plainPrompt: (question, images) => `${'<image>'.repeat(images)}\nUSER: ${instruct(question)}\nASSISTANT:`,
+    plainPrompt: (question, images, imageToken) =>
+      `${imageToken.repeat(images)}\nUSER: ${instruct(question)}\nASSISTANT:`,
   }
 }
 
@@ -67,7 +68,7 @@ function llavaVision(files: ModelFiles, places: Places, config: LlavaConfig): Vi
 function requireInput({ width, height }: Size, side: number): void {
   if (width === side && height === side) return
   throw new Error(
-    `processor: makes pictures of ${width}x${height}, config.json: vision_config.image_size is ${side}`,
+    `processor: makes pictures of ${width}x${height}, but config.json: vision_config.image_size is ${side}. Do the two files belong together?`,
   )
 }
 

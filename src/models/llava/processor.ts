@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Colour, Size } from '../../image/image.ts'
 import type { Fit, PreprocessSpec } from '../../image/preprocess.ts'
 import { resamples } from '../../image/resize.ts'
-import { size as anySize, parseConfig } from '../config.ts'
+import { size as anySize, expected, parseConfig } from '../config.ts'
 
 /** In pixels. The inputs of published vision encoders end at about 1,000. */
 const side = anySize.max(8192)
@@ -22,13 +22,6 @@ const perChannel = <T extends z.ZodType<number>>(value: T) =>
 function numberFrom(low: number, high: number) {
   const error = expected(`a number from ${low} to ${high}`)
   return z.number(error).min(low, error).max(high, error)
-}
-
-function expected(what: string) {
-  return {
-    error: ({ input }: { input?: unknown }) =>
-      `expected ${what}, found ${JSON.stringify(input)?.slice(0, 80)}`,
-  }
 }
 
 /** A field that is missing or null takes the reference's default. */
