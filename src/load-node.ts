@@ -145,7 +145,9 @@ function storeOf(weights: Weights): TensorStore {
       const tensor = weights.tensor(name)
       const dtype = dtypes[tensor.dtype as keyof typeof dtypes]
       if (dtype === undefined)
-        throw new Error(`${tensor.file}: tensor "${name}" is ${tensor.dtype}, expected F32, F16 or BF16`)
+        throw new Error(
+          `${tensor.file}: tensor "${name}" is ${tensor.dtype}, expected F32, F16 or BF16. Save the checkpoint in one of them.`,
+        )
       return { ...tensor, dtype }
     },
   }

@@ -1,5 +1,8 @@
 import { Template } from '@huggingface/jinja'
 
+/** Characters of what a template says of itself that a message shows. */
+const maxProblem = 200
+
 /**
  * A user's turn of `images` pictures and a text, in the checkpoint's own chat format, ending where the assistant's
  * answer starts.
@@ -18,6 +21,7 @@ export function renderChat(
   try {
     return new Template(template).render({ messages, add_generation_prompt: true, ...specials })
   } catch (cause) {
-    throw new Error(`chat template: ${(cause as Error).message}. Use the plain prompt instead.`, { cause })
+    const problem = (cause as Error).message.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ').slice(0, maxProblem)
+    throw new Error(`chat template: ${problem}. Use the plain prompt instead.`, { cause })
   }
 }

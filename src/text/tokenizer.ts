@@ -29,7 +29,10 @@ function open(tokenizerJson: object, tokenizerConfig: object): HubTokenizer {
   try {
     return new HubTokenizer(tokenizerJson, tokenizerConfig)
   } catch (cause) {
-    throw new Error('tokenizer.json: not a tokenizer this library can read', { cause })
+    throw new Error(
+      'tokenizer.json: not a tokenizer that can be read. Download it again, or save it with save_pretrained.',
+      { cause },
+    )
   }
 }
 
