@@ -39,7 +39,7 @@ export function selectCrop(map: ImportanceMap, base: number): CropChoice {
   const visible = pictureShare(geometry).map(share => Math.ceil(share))
   if (!hasSignal(map.values, visible)) return { crop: null, reason: 'no signal' }
   const sums = windowSums(
-    map.values.map((value, i) => value * (visible[i] as number)),
+    map.values.map((value, i) => (visible[i] === 1 ? value : 0)),
     map,
   )
   const candidates = sizeRatios.flatMap(ratio => {
