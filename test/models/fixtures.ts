@@ -26,7 +26,7 @@ interface ExpectedAnswer {
   readonly text: string
 }
 
-interface ExpectedQuestion {
+export interface ExpectedQuestion {
   readonly question: string
   readonly crops: { readonly layers: readonly ExpectedCrop[]; readonly mean: ExpectedCrop }
   readonly plain: ExpectedAnswer
