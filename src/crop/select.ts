@@ -19,6 +19,9 @@ export type NoCropReason = 'no signal' | 'nothing to crop'
 /** Window sizes as multiples of the model's input size (paper, section 5). */
 const sizeRatios = [1, 1.2, 1.4, 1.6, 1.8, 2]
 
+/** Less of a cell than this is no part of the picture but the rounding of where its padding begins. */
+const rounding = 1e-6
+
 /** A map whose largest value is not above its mean by this share has no preference to follow. */
 const flatness = 1e-4
 
@@ -36,7 +39,7 @@ export function selectCrop(map: ImportanceMap, base: number): CropChoice {
   const whole = windowCells(geometry, base)
   if (whole.rows === map.rows && whole.columns === map.columns)
     return { crop: null, reason: 'nothing to crop' }
-  const visible = pictureShare(geometry).map(share => Math.ceil(share))
+  const visible = pictureShare(geometry).map(share => (share > rounding ? 1 : 0))
   if (!hasSignal(map.values, visible)) return { crop: null, reason: 'no signal' }
   const sums = windowSums(
     map.values.map((value, i) => (visible[i] === 1 ? value : 0)),

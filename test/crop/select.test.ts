@@ -168,6 +168,15 @@ describe('the crop of a map made by hand', () => {
     }
   })
 
+  it('does not look at padding that ends within rounding of the picture', () => {
+    // Rows 9 to 14 show the picture; that row 15 begins where it ends is 26 = 15 * 104 / 24 - 39.
+    const padded: View = { kind: 'pad', width: 104, height: 26, base: 48, patch: 2 }
+    const values = Array.from({ length: 576 }, (_, i) =>
+      i === 9 * 24 + 3 ? 5 : i === 15 * 24 + 20 ? 1000 : 1,
+    )
+    expect(choose(padded, values)).toEqual({ crop: { x: 0, y: 0, width: 48, height: 26 }, reason: null })
+  })
+
   it('is one cell at least, however small the input against the picture', () => {
     const huge: View = { kind: 'stretch', width: 10_000, height: 10_000, base: 200, patch: 20 }
     const crop = { x: 7400, y: 2400, width: 200, height: 200 }
