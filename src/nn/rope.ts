@@ -42,7 +42,9 @@ export function rotaryTables(
 
 /** Radians per position, one for each pair of channels: [headSize / 2]. */
 function inverseFrequencies({ headSize, theta, scaling }: Rope): Float32Array {
-  const frequencies = Float32Array.from({ length: headSize / 2 }, (_, i) => theta ** (-(2 * i) / headSize))
+  // In the reference's float32 steps: a frequency that is off by one rounding is off by 0.004 radians at position 65,535.
+  const power = (i: number): number => Math.fround(theta ** Math.fround((2 * i) / headSize))
+  const frequencies = Float32Array.from({ length: headSize / 2 }, (_, i) => 1 / power(i))
   if (scaling.rope_type === 'linear') return frequencies.map(frequency => frequency / scaling.factor)
   if (scaling.rope_type === 'llama3') return frequencies.map(frequency => llama3(frequency, scaling))
   return frequencies
