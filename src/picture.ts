@@ -58,6 +58,8 @@ export interface Look {
   readonly timings: Readonly<Record<string, number>>
 }
 
+type Facts = Pick<Look, 'model' | 'question' | 'method' | 'image' | 'layers'>
+
 export interface Answer extends Look {
   /** From the picture and the crop; the plain answer where there is no crop. */
   readonly answer: string
@@ -97,9 +99,9 @@ export class Picture {
   /** The map and the crop for a question, without an answer. */
   look(question: string, options: LookOptions = {}): Promise<Look> {
     return this.#inTurn(async () => {
-      options.signal?.throwIfAborted()
+      const facts = this.#check(question, options)
       const timer = startTimer({ encodeMs: this.#encodeMs })
-      const seen = await this.#look(question, options, timer)
+      const seen = await this.#look(facts, options, timer)
       return { ...seen, timings: timer.finish() }
     })
   }
@@ -107,16 +109,15 @@ export class Picture {
   /** The plain answer, where to look, and the answer from picture and crop. */
   ask(question: string, options: AskOptions = {}): Promise<Answer> {
     return this.#inTurn(async () => {
-      options.signal?.throwIfAborted()
-      const timer = startTimer({ encodeMs: this.#encodeMs })
-      checkQuestion(question)
+      const facts = this.#check(question, options)
       checkCount(options.maxNewTokens)
+      const timer = startTimer({ encodeMs: this.#encodeMs })
       options.onProgress?.('plain answer')
       const prompt = promptFor(this.#mllm, question, [this.#encoded])
       const plainAnswer = await timer.time('plainAnswerMs', () =>
         this.#answer(prompt, 'plainAnswer', options),
       )
-      const seen = await this.#look(question, options, timer)
+      const seen = await this.#look(facts, options, timer)
       const answer =
         seen.crop === null ? plainAnswer : await this.#answerFromCrop(question, seen.crop, options, timer)
       return { ...seen, answer, plainAnswer, timings: timer.finish() }
@@ -138,19 +139,25 @@ export class Picture {
     this.release()
   }
 
-  async #look(question: string, options: LookOptions, timer: Timer): Promise<Omit<Look, 'timings'>> {
+  /** What is asked and how, checked before anything is computed. */
+  #check(question: string, options: LookOptions): Facts {
+    options.signal?.throwIfAborted()
     checkQuestion(question)
     const method = parseMethod(options.method ?? 'rel-att')
     const layers = checkLayers(options.layers ?? this.#mllm.layers, this.#mllm.model.language.layers)
+    if (options.crop !== undefined && options.crop !== 'auto') checkCrop(options.crop, this.image)
     const { width, height } = this.image
-    const facts = { model: this.#mllm.name, question, method, layers, image: { width, height } }
+    return { model: this.#mllm.name, question, method, layers, image: { width, height } }
+  }
+
+  async #look(facts: Facts, options: LookOptions, timer: Timer): Promise<Omit<Look, 'timings'>> {
+    const { method } = facts
     const { crop = 'auto' } = options
-    if (crop !== 'auto')
-      return { ...facts, crop: checkCrop(crop, this.image), cropReason: null, importance: null }
+    if (crop !== 'auto') return { ...facts, crop, cropReason: null, importance: null }
     if (method === 'none') return { ...facts, crop: null, cropReason: 'method none', importance: null }
     options.onProgress?.('map')
-    const looker = this.#looker(question, options.signal)
-    const values = await timer.time('mapMs', () => mapMethods[method](looker, layers))
+    const looker = this.#looker(facts.question, options.signal)
+    const values = await timer.time('mapMs', () => mapMethods[method](looker, facts.layers))
     const importance = { ...this.#encoded.geometry.grid, values, geometry: this.#encoded.geometry }
     const choice: CropChoice = selectCrop(importance, this.#mllm.model.inputSize)
     return { ...facts, crop: choice.crop, cropReason: choice.reason, importance }
@@ -248,11 +255,11 @@ function checkLayers(layers: readonly number[], count: number): readonly number[
   return layers
 }
 
-function checkCrop(crop: Box, image: Image): Box {
+function checkCrop(crop: Box, image: Image): void {
   const { x, y, width, height } = crop
   const whole = [x, y, width, height].every(Number.isInteger)
   const inside = x >= 0 && y >= 0 && x + width <= image.width && y + height <= image.height
-  if (whole && inside && width > 0 && height > 0) return crop
+  if (whole && inside && width > 0 && height > 0) return
   const size = `the ${image.width}x${image.height} picture`
   throw new Error(
     `crop ${x},${y},${width},${height} is not a box of whole pixels inside ${size}. Give x,y,width,height.`,

@@ -1,0 +1,253 @@
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
+import { decodeImage } from '../../src/image/decode-node.ts'
+import type { Answer, Picture } from '../../src/index.ts'
+import { ViCrop } from '../../src/index.ts'
+import { modelPath, picturePath, readExpected } from '../models/fixtures.ts'
+
+const questions = ['What is the colour of the small sign?', 'Is the door open?', 'How many birds are there?']
+
+let vicrop: ViCrop
+let picture: Picture
+/** Each question's answer on a picture that was asked nothing else. */
+const alone = new Map<string, Answer>()
+
+beforeAll(async () => {
+  vicrop = await ViCrop.open(modelPath('base'))
+  picture = await vicrop.see(picturePath('wide'))
+  for (const question of questions) {
+    using fresh = await vicrop.see(picturePath('wide'))
+    alone.set(question, await fresh.ask(question))
+  }
+})
+afterAll(() => vicrop.release())
+
+const withoutTimings = ({ timings: _, ...answer }: Answer): Omit<Answer, 'timings'> => answer
+const expectAlone = (answer: Answer, question: string): void =>
+  expect(withoutTimings(answer)).toEqual(withoutTimings(alone.get(question) as Answer))
+
+describe('an answer', () => {
+  it('says what was asked, how, where it looked and how long each stage took', async () => {
+    const { answer, plainAnswer, crop, importance, timings, ...facts } = await picture.ask(
+      questions[0] as string,
+    )
+    expect(facts).toEqual({
+      model: modelPath('base'),
+      question: questions[0],
+      method: 'rel-att',
+      layers: [1],
+      image: { width: 163, height: 122 },
+      cropReason: null,
+    })
+    expect(answer).toBe(answer.trim())
+    expect(plainAnswer).not.toBe('')
+    expect(crop).toEqual(readExpected('base').pictures.wide.questions[0]?.crops.layers[1]?.box)
+    expect(importance).toMatchObject({
+      rows: 8,
+      columns: 8,
+      geometry: { source: { width: 163, height: 122 } },
+    })
+    expect(importance?.values).toHaveLength(64)
+    expect(Object.keys(timings)).toEqual([
+      'encodeMs',
+      'plainAnswerMs',
+      'mapMs',
+      'encodeCropMs',
+      'answerMs',
+      'totalMs',
+    ])
+    expect(Object.values(timings).every(ms => ms > 0)).toBe(true)
+  })
+
+  it('is the plain one with method none, which looks nowhere', async () => {
+    const { answer, plainAnswer, crop, cropReason, importance } = await picture.ask(questions[0] as string, {
+      method: 'none',
+    })
+    expect({ crop, cropReason, importance }).toEqual({
+      crop: null,
+      cropReason: 'method none',
+      importance: null,
+    })
+    expect(answer).toBe(plainAnswer)
+    expect(plainAnswer).toBe(alone.get(questions[0] as string)?.plainAnswer)
+  })
+
+  it('from a crop that is given is that from the same crop found', async () => {
+    const found = alone.get(questions[0] as string) as Answer
+    const given = await picture.ask(questions[0] as string, {
+      crop: found.crop as NonNullable<Answer['crop']>,
+    })
+    expect(given.importance).toBeNull()
+    expect(given.answer).toBe(found.answer)
+    expect(
+      await picture.ask(questions[0] as string, { crop: { x: 0, y: 0, width: 30, height: 30 } }),
+    ).toMatchObject({
+      crop: { x: 0, y: 0, width: 30, height: 30 },
+      plainAnswer: found.plainAnswer,
+    })
+  })
+
+  it('is as long as asked for', async () => {
+    const [short, long] = [
+      await picture.ask(questions[0] as string, { method: 'none', maxNewTokens: 2 }),
+      await picture.ask(questions[0] as string, { method: 'none', maxNewTokens: 20 }),
+    ]
+    expect(short.answer.length).toBeLessThan(long.answer.length)
+    expect(long.answer.startsWith(short.answer.replace(/\ufffd$/, ''))).toBe(true)
+  })
+
+  it('is the same whether the picture is a path, a file’s bytes or pixels', async () => {
+    const pixels = await decodeImage(picturePath('wide'))
+    using other = await vicrop.see(pixels)
+    expectAlone(await other.ask(questions[1] as string), questions[1] as string)
+  })
+})
+
+describe('questions about one picture', () => {
+  it('answer alike in any order', async () => {
+    for (const question of [...questions, ...questions.toReversed()]) {
+      expectAlone(await picture.ask(question), question)
+    }
+  })
+
+  it('answer alike when asked at once', async () => {
+    const answers = await Promise.all(questions.map(question => picture.ask(question)))
+    for (const [i, answer] of answers.entries()) expectAlone(answer, questions[i] as string)
+  })
+
+  it('answer alike with other layers, methods and crops between them', async () => {
+    await picture.look(questions[1] as string, { layers: [0, 2] })
+    await picture.ask(questions[2] as string, { method: 'none', maxNewTokens: 1 })
+    await picture.ask(questions[2] as string, {
+      crop: { x: 1, y: 2, width: 20, height: 30 },
+      maxNewTokens: 3,
+    })
+    expectAlone(await picture.ask(questions[0] as string), questions[0] as string)
+  })
+
+  it('look where ask looks', async () => {
+    const { crop, importance, cropReason } = await picture.look(questions[2] as string)
+    expect({ crop, importance, cropReason }).toEqual({
+      crop: alone.get(questions[2] as string)?.crop,
+      importance: alone.get(questions[2] as string)?.importance,
+      cropReason: null,
+    })
+  })
+})
+
+it('two pictures asked at once do not disturb each other', async () => {
+  using tall = await vicrop.see(picturePath('tall'))
+  const single = await tall.ask(questions[0] as string)
+  const [first, second, third] = await Promise.all([
+    picture.ask(questions[0] as string),
+    tall.ask(questions[0] as string),
+    picture.ask(questions[1] as string),
+  ])
+  expectAlone(first, questions[0] as string)
+  expectAlone(third, questions[1] as string)
+  expect(withoutTimings(second)).toEqual(withoutTimings(single))
+})
+
+describe('what is reported meanwhile', () => {
+  it('are the stages, in order', async () => {
+    const stages: string[] = []
+    const onProgress = (stage: string): void => void stages.push(stage)
+    await picture.ask(questions[0] as string, { onProgress })
+    expect(stages.splice(0)).toEqual(['plain answer', 'map', 'crop answer'])
+    await picture.look(questions[0] as string, { onProgress })
+    expect(stages.splice(0)).toEqual(['map'])
+    await picture.ask(questions[0] as string, { onProgress, method: 'none' })
+    expect(stages).toEqual(['plain answer'])
+  })
+
+  test.each(questions)('are pieces of text that make up the answers: %s', async question => {
+    for (const key of ['wide', 'tall']) {
+      using asked = await vicrop.see(picturePath(key))
+      const pieces: { of: 'plainAnswer' | 'answer'; text: string }[] = []
+      const { answer, plainAnswer } = await asked.ask(question, { onText: piece => pieces.push(piece) })
+      const joined = (of: string): string =>
+        pieces
+          .filter(piece => piece.of === of)
+          .map(piece => piece.text)
+          .join('')
+      expect([joined('plainAnswer'), joined('answer')]).toEqual([plainAnswer, answer])
+      expect(pieces.length).toBeGreaterThan(4)
+      expect(pieces.every(piece => piece.text !== '')).toBe(true)
+    }
+  })
+
+  it('are no pieces of an answer that is the plain one', async () => {
+    const of = new Set<string>()
+    await picture.ask(questions[0] as string, { method: 'none', onText: piece => of.add(piece.of) })
+    expect([...of]).toEqual(['plainAnswer'])
+  })
+})
+
+describe('what cannot be asked', () => {
+  test.each([
+    ['', 'the question is empty. Ask something about the picture.'],
+    [' \n\t', 'the question is empty. Ask something about the picture.'],
+    [
+      'x'.repeat(1_000_000),
+      'the question has 1000000 characters, at most 131072 are taken. Ask a shorter one.',
+    ],
+    [
+      'what is the '.repeat(1000),
+      /^prompt: \d{4} positions, the model has room for 512\. Ask a shorter question\.$/,
+    ],
+    [
+      'What is <image>?',
+      'prompt: 2 places for 1 pictures. Leave the image token out of the question, and check the chat template.',
+    ],
+  ])('is refused: %.20s', async (question, message) => {
+    await expect(picture.ask(question)).rejects.toThrow(message)
+    await expect(picture.look(question)).rejects.toThrow(message)
+  })
+
+  test.each([
+    [{ method: 'grad-att' }, 'method "grad-att" is not available; available: rel-att, none'],
+    [{ method: 'constructor' }, 'method "constructor" is not available; available: rel-att, none'],
+    [{ layers: [3] }, 'layer 3: the model has layers 0 to 2. Name some of these.'],
+    [{ layers: [-1] }, 'layer -1: the model has layers 0 to 2. Name some of these.'],
+    [{ layers: [0.5] }, 'layer 0.5: the model has layers 0 to 2. Name some of these.'],
+    [{ layers: [] }, 'no layers given: name at least one of 0 to 2'],
+    [
+      { crop: { x: 0, y: 0, width: 164, height: 10 } },
+      'crop 0,0,164,10 is not a box of whole pixels inside the 163x122 picture. Give x,y,width,height.',
+    ],
+    [
+      { crop: { x: 0.5, y: 0, width: 10, height: 10 } },
+      'crop 0.5,0,10,10 is not a box of whole pixels inside the 163x122 picture. Give x,y,width,height.',
+    ],
+    [
+      { crop: { x: 0, y: 0, width: 0, height: 10 } },
+      'crop 0,0,0,10 is not a box of whole pixels inside the 163x122 picture. Give x,y,width,height.',
+    ],
+    [{ maxNewTokens: 0 }, 'maxNewTokens: expected a whole number from 1 on, found 0.'],
+    [{ maxNewTokens: Number.NaN }, 'maxNewTokens: expected a whole number from 1 on, found NaN.'],
+  ])('is refused: %j', async (options, message) => {
+    const stages: string[] = []
+    const onProgress = (stage: string): void => void stages.push(stage)
+    const asked = picture.ask(questions[0] as string, { ...(options as object), onProgress })
+    await expect(asked).rejects.toThrow(message)
+    expect(stages, 'before anything is computed').toEqual([])
+  })
+
+  it('leaves the picture as it was', async () => {
+    expectAlone(await picture.ask(questions[0] as string), questions[0] as string)
+  })
+
+  it('is not asked of half a thread either', async () => {
+    await expect(ViCrop.open(modelPath('base'), { threads: 0.5 })).rejects.toThrow(
+      'threads: expected a whole number from 1 on, found 0.5.',
+    )
+  })
+})
+
+describe('a picture of one pixel', () => {
+  it('has nothing to crop, and is answered', async () => {
+    using pixel = await vicrop.see({ width: 1, height: 1, data: Uint8Array.of(200, 30, 30) })
+    const { crop, cropReason, answer, plainAnswer } = await pixel.ask(questions[0] as string)
+    expect({ crop, cropReason }).toEqual({ crop: null, cropReason: 'nothing to crop' })
+    expect(answer).toBe(plainAnswer)
+  })
+})
