@@ -31,7 +31,7 @@ describe('a chat template', () => {
   it.each([
     ['{{ raise_exception("only two turns") }}', 'only two turns'],
     ['{% if %}', ''],
-    ['{{ strftime_now("%d") }}', ''],
+    ['{{ unheard() }}', 'not a function'],
   ])('that fails is said in one line: %s', (template, reason) => {
     let message = ''
     try {
