@@ -1,7 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { LookOptions, Picture } from '../picture.ts'
 import { type LookFlags, withLookOptions } from './options.ts'
-import { run } from './run.ts'
 
 interface AskFlags extends LookFlags {
   readonly maxNewTokens: number
@@ -11,7 +10,9 @@ export function askCommand(signal: AbortSignal): Command {
   return withLookOptions(new Command('ask'))
     .description('Answer questions about a picture: plain, and with a closer look where the model looks')
     .option('--max-new-tokens <n>', 'the longest answer, in tokens', parseCount, 20)
-    .action((image: string, question: string | undefined, flags: AskFlags) => {
+    .action(async (image: string, question: string | undefined, flags: AskFlags) => {
+      // The runtime takes longer to load than a wrong option takes to be noticed.
+      const { run } = await import('./run.ts')
       const { maxNewTokens } = flags
       const work = (picture: Picture, text: string, options: LookOptions) =>
         picture.ask(text, { ...options, maxNewTokens })

@@ -18,7 +18,7 @@ export function toJson(look: Look | Answer): string {
 export function toText(look: Look | Answer, saved: Saved): string {
   const lines: [label: string, text: string][] = [['question', look.question]]
   if ('plainAnswer' in look) lines.push(['plain answer', look.plainAnswer])
-  if (look.method !== 'none') lines.push(['crop', describeCrop(look)])
+  if (look.method !== 'none' || look.crop !== null) lines.push(['crop', describeCrop(look)])
   if ('answer' in look && look.crop !== null) lines.push(['with the crop', look.answer])
   if (saved.map !== null) lines.push(['map', saved.map])
   if (saved.crop !== null) lines.push(['crop saved', saved.crop])

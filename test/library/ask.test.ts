@@ -184,21 +184,24 @@ describe('what is reported meanwhile', () => {
 
 describe('what cannot be asked', () => {
   test.each([
-    ['', 'the question is empty. Ask something about the picture.'],
-    [' \n\t', 'the question is empty. Ask something about the picture.'],
+    ['nothing', '', 'the question is empty. Ask something about the picture.'],
+    ['spaces', ' \n\t', 'the question is empty. Ask something about the picture.'],
     [
+      'a million characters',
       'x'.repeat(1_000_000),
       'the question has 1000000 characters, at most 131072 are taken. Ask a shorter one.',
     ],
     [
+      'more than the context holds',
       'what is the '.repeat(1000),
       /^prompt: \d{4} positions, the model has room for 512\. Ask a shorter question\.$/,
     ],
     [
+      'the image token',
       'What is <image>?',
       'prompt: 2 places for 1 pictures. Leave the image token out of the question, and check the chat template.',
     ],
-  ])('is refused: %.20s', async (question, message) => {
+  ])('is refused: %s', async (_, question, message) => {
     await expect(picture.ask(question)).rejects.toThrow(message)
     await expect(picture.look(question)).rejects.toThrow(message)
   })
