@@ -208,7 +208,8 @@ export class Picture {
     const limits = { maxNewTokens, endTokenIds, maxPositions, ...(signal === undefined ? {} : { signal }) }
     for await (const token of greedy(this.#context, prompt, limits)) {
       tokens.push(token)
-      if (onText !== undefined) give(settled(tokenizer.decode(tokens)))
+      // The spaces around an answer are not part of it, and the last ones may be of what follows.
+      if (onText !== undefined) give(tokenizer.decodeSettled(tokens).trim())
     }
     const answer = tokenizer.decode(tokens).trim()
     give(answer)
@@ -225,12 +226,6 @@ function inPieces(give: (piece: string) => void): (text: string) => void {
     given = text
   }
 }
-
-/**
- * What later tokens will not change of a text: no space at its end, which the answer does not have, and no character
- * of several bytes whose last ones are yet to come, which shows as U+FFFD.
- */
-const settled = (text: string): string => text.trimStart().replace(/[\s\ufffd]+$/, '')
 
 /** @throws for a question that is empty or longer than any model takes */
 export function checkQuestion(question: string): void {

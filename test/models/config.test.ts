@@ -71,7 +71,6 @@ it('the image token has two names, and feature layers are one or several', () =>
 })
 
 describe('a checkpoint answers as the reference', () => {
-  // The one answer of this case in which every byte is part of a character or stands alone.
   const { question, plain } = readExpected('base').pictures.tall.questions[0] as ExpectedQuestion
   const own = { image_processor_type: 'CLIPImageProcessor', crop_size: 56, size: { shortest_edge: 56 } }
   const dynamic = { rope_parameters: { rope_type: 'dynamic', factor: 4 } }

@@ -116,13 +116,14 @@ describe.each(cases)('LLaVA checkpoint %s equals the reference', name => {
       expect(all.crop).toEqual(crops.mean.box)
     })
 
-    it.each([0, 1])('in the greedy tokens of question %i, without and with the crop', async i => {
+    it.each([0, 1])('in the answers to question %i, without and with the crop', async i => {
       const question = expected.pictures[key].questions[
         i
       ] as (typeof expected.pictures.wide.questions)[number]
       const context = new Context(mllm.decoder)
       const plain = promptFor(mllm, question.question, [encoded])
       expect(await answer(context, plain, mllm)).toEqual(withoutEnd(question.plain.tokens, mllm))
+      expect(mllm.tokenizer.decode(question.plain.tokens)).toBe(question.plain.text)
       const { box } = question.crops.mean
       if (box === null) return
       const crop = await encodeImage(mllm, cropImage(image, box))

@@ -37,6 +37,24 @@ describe('a tokenizer', () => {
     expect(tokenizer.decode([1, 2])).toBe('')
   })
 
+  it('writes bytes that are no character as the reference does: each of the run becomes U+FFFD', () => {
+    const byte = (value: number): number =>
+      tokenizer.encode(String.fromCharCode(value), { bare: true }).at(-1) as number
+    const [a, fire] = [byte(0x01), tokenizer.encode('🔥', { bare: true }).slice(-4)]
+    expect(tokenizer.decode([310, a, ...fire])).toBe('the\u0001🔥')
+    expect(tokenizer.decode([310, a, ...fire.slice(0, 2), 310])).toBe('the\ufffd\ufffd\ufffd the')
+  })
+
+  it('gives no text to ids without a token', () => {
+    expect(tokenizer.decode([310, 410, 99_999])).toBe('the')
+  })
+
+  it('knows what of a text the next token cannot change', () => {
+    const ids = tokenizer.encode('the 🔥 the', { bare: true })
+    const settled = ids.map((_, i) => tokenizer.decodeSettled(ids.slice(0, i + 1)))
+    expect(settled).toEqual(['the', 'the ', 'the ', 'the ', 'the ', 'the ', 'the 🔥 the'])
+  })
+
   it('does not change the ids it is given', () => {
     const ids = Object.freeze([1, 310])
     expect(tokenizer.decode(ids)).toBe('the')
