@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from questions import colour_question, exists_question, read_question, shape_question
+from questions import ASK
 from render import render
 from scenes import random_scene
 
@@ -33,17 +33,15 @@ def record(name, things, q):
 
 
 def ask(things, rng):
-    """Two small things read, one larger one, and for every third picture a question of another family."""
+    """Two small things read, a medium and a large one where there is one, and a question of another family, in words not trained on."""
     groups = {g: [n for n, t in enumerate(things) if t.group == g] for g in ("small", "medium", "large")}
     chosen = list(rng.permutation(groups["small"])[:2])
     for group in ("medium", "large"):
         if groups[group]:
             chosen.append(rng.choice(groups[group]))
-    out = [read_question(things, int(n), rng) for n in chosen]
-    if rng.random() < 0.35:
-        n = int(rng.integers(len(things)))
-        kind = rng.integers(3)
-        out.append(exists_question(things, rng) if kind == 0 else (colour_question, shape_question)[kind - 1](things, n, rng))
+    out = [ASK["read"](things, int(n), rng, held_out=True) for n in chosen]
+    other = ("colour", "shape", "exists")[rng.integers(3)]
+    out.append(ASK[other](things, int(rng.integers(len(things))), rng, held_out=True))
     return out
 
 

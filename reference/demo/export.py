@@ -24,7 +24,7 @@ from transformers import (
 from model import LANGUAGE, MEAN, STD, VISION, VisionTower, pixels
 from scenes import PATCH, VIEW
 from tokenizer import BOS, BOS_ID, EOS, EOS_ID, IMAGE, IMAGE_ID, PAD, PAD_ID, TOKENIZER, UNK, VOCABULARY, prompt
-from train_language import Speaker
+from speaker import Speaker
 
 
 def config() -> LlavaConfig:
@@ -112,7 +112,7 @@ def part(state: dict, *prefixes: str) -> dict:
 
 
 def load(vision_path: str, language_path: str):
-    """From the files of train_vision.py and train_language.py, or both from the one of train_joint.py."""
+    """From the files of train_vision.py and train_connector.py, or both from the one of train_joint.py."""
     tower, speaker = VisionTower(**VISION), Speaker()
     seen, said = (torch.load(path)["model"] for path in (vision_path, language_path))
     tower.load_state_dict(part(seen, "tower.", "taught.tower."))

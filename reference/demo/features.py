@@ -24,12 +24,14 @@ def main(pool, vision, out, kind, first, last):
     os.makedirs(out, exist_ok=True)
     tower = load_tower(vision)
     for shard in range(int(first), int(last)):
+        path = f"{out}/{kind}-{shard:03d}.npy"
+        if os.path.exists(path):
+            continue
         views = np.load(f"{pool}/{kind}-{shard:03d}-views.npy")
         flat = torch.from_numpy(views.reshape(-1, *views.shape[2:]))
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             parts = [tower(pixels(part)).half() for part in flat.split(100)]
         found = torch.cat(parts)
-        path = f"{out}/{kind}-{shard:03d}.npy"
         np.save(path + ".tmp.npy", found.view(*views.shape[:2], *found.shape[1:]).numpy())
         os.rename(path + ".tmp.npy", path)
         print(path, flush=True)

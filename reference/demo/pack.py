@@ -13,11 +13,12 @@ from tokenizer import BOS_ID, PAD_ID, answer_ids, question_ids
 PATCHES = GRID * GRID
 
 
-def pack(questions: list, images: int, blind: bool):
+def pack(questions: list, images: int, blind: bool = False):
     """ids, places, targets (-1: not scored), segments (0 the picture, -1 padding) and `asks`, the index of each
     question's last prompt token. `blind`: the words of the question do not see the picture, only the answer does."""
     prefix = 1 + images * PATCHES
-    ids, places, targets, segments, sighted, asks = [BOS_ID] + [PAD_ID] * (prefix - 1), list(range(prefix)), [-1] * prefix, [0] * prefix, [1] * prefix, []
+    ids, places, targets = [BOS_ID] + [PAD_ID] * (prefix - 1), list(range(prefix)), [-1] * prefix
+    segments, sighted, asks = [0] * prefix, [1] * prefix, []
     for n, q in enumerate(questions):
         asked, answer = question_ids(q.text), answer_ids(q.answer)
         asks.append(len(ids) + len(asked) - 1)

@@ -1,8 +1,8 @@
-"""Questions about a scene: each with its answer, the thing it asks about, and its family."""
+"""Questions about a scene: each with its answer, the thing it asks about, and its family.
+
+Every family has templates to train on and others, of the same words, that only the benchmark uses."""
 
 from dataclasses import dataclass
-
-import numpy as np
 
 from scenes import CHARACTERS, COLOUR_NAMES, SHAPE_NAMES, Thing
 
@@ -10,20 +10,60 @@ CHARACTER_WORDS = ["character", "letter", "sign", "symbol"]
 THING_WORDS = ["thing", "object", "shape", "one"]
 GENERAL = "Write a general description of the image."
 
-READ = [
-    "What {c} is on the {r}?",
-    "Which {c} is on the {r}?",
-    "What is written on the {r}?",
-    "What is the {c} on the {r}?",
-    "Read the {c} on the {r}.",
-    "What does the {r} say?",
-    "What {c} does the {r} have?",
-    "The {r} carries which {c}?",
-    "Look at the {r}. What {c} is on it?",
-]
-COLOUR = ["What color is the {r}?", "What is the color of the {r}?", "Which color is the {r}?", "What colour is the {r}?"]
-SHAPE = ["What shape is the {r}?", "What is the shape of the {r}?", "Which shape has the {r}?"]
-EXISTS = ["Is there a {r}?", "Is there a {r} in the image?", "Is there a {r} in the picture?", "Do you see a {r}?"]
+TRAINED = {
+    "read": [
+        "What {c} is on the {r}?",
+        "Which {c} is on the {r}?",
+        "What is written on the {r}?",
+        "What is the {c} on the {r}?",
+        "Read the {c} on the {r}.",
+        "What does the {r} say?",
+        "What {c} does the {r} have?",
+        "The {r} carries which {c}?",
+        "Look at the {r}. What {c} is on it?",
+        "Tell me the {c} on the {r}.",
+        "Can you read the {r}?",
+        "What {c} can you see on the {r}?",
+        "There is a {r}. What is written on it?",
+        "What {c} is in the {r}?",
+        "What is the {c} inside the {r}?",
+        "Please read the {c} of the {r}.",
+        "What is printed on the {r}?",
+        "What's on the {r}?",
+        "Which {c} do you see on the {r} in the picture?",
+        "In this image, what {c} is on the {r}?",
+    ],
+    "colour": [
+        "What color is the {r}?",
+        "What is the color of the {r}?",
+        "Which color is the {r}?",
+        "What colour is the {r}?",
+        "Tell me the colour of the {r}.",
+        "Which color does the {r} have?",
+    ],
+    "shape": ["What shape is the {r}?", "What is the shape of the {r}?", "Which shape has the {r}?", "Tell me which shape the {r} is."],
+    "exists": [
+        "Is there a {r}?",
+        "Is there a {r} in the image?",
+        "Is there a {r} in the picture?",
+        "Do you see a {r}?",
+        "Can you see a {r} in this picture?",
+        "Does the image have a {r}?",
+    ],
+}
+HELD_OUT = {
+    "read": [
+        "Which {c} is written on the {r}?",
+        "What {c} is printed inside the {r}?",
+        "Look at the {c} on the {r}. What is it?",
+        "Can you tell me the {c} on the {r}?",
+        "What {c} do you see on the {r}?",
+        "In this picture, which {c} does the {r} have?",
+    ],
+    "colour": ["The {r} has what color?", "Look at the {r}. What color is it?"],
+    "shape": ["Look at the {r}. What shape is it?", "What shape does the {r} have?"],
+    "exists": ["Can you see a {r} in the image?", "Does the picture have a {r}?"],
+}
 
 
 @dataclass
@@ -34,55 +74,65 @@ class Question:
     family: str
 
 
+def pick(rng, options):
+    return options[rng.integers(len(options))]
+
+
+def phrase(rng, family: str, named: str, held_out: bool) -> str:
+    """One template, filled in; in training now and then without its capital or its last mark."""
+    text = pick(rng, (HELD_OUT if held_out else TRAINED)[family]).format(c=pick(rng, CHARACTER_WORDS), r=named)
+    if held_out:
+        return text
+    if rng.random() < 0.2:
+        text = text[0].lower() + text[1:]
+    return text[:-1] if rng.random() < 0.1 else text
+
+
 def references(things: list[Thing], n: int, rng) -> list[str]:
     """The ways to name one thing and no other: by colour, by shape, by both."""
     t = things[n]
-    word = THING_WORDS[rng.integers(len(THING_WORDS))]
     out = [f"{t.colour} {t.shape}"]
     if sum(o.colour == t.colour for o in things) == 1:
-        out.append(f"{t.colour} {word}")
+        out.append(f"{t.colour} {pick(rng, THING_WORDS)}")
     if sum(o.shape == t.shape for o in things) == 1:
         out.append(t.shape)
     return out
 
 
-def pick(rng, options):
-    return options[rng.integers(len(options))]
+def read_question(things, n, rng, held_out=False) -> Question:
+    return Question(phrase(rng, "read", pick(rng, references(things, n, rng)), held_out), things[n].character, n, "read")
 
 
-def read_question(things, n, rng) -> Question:
-    text = pick(rng, READ).format(c=pick(rng, CHARACTER_WORDS), r=pick(rng, references(things, n, rng)))
-    return Question(text, things[n].character, n, "read")
-
-
-def colour_question(things, n, rng) -> Question | None:
+def colour_question(things, n, rng, held_out=False) -> Question:
     t = things[n]
     names = [f"{pick(rng, THING_WORDS)} with the {t.character}"]
     if sum(o.shape == t.shape for o in things) == 1:
         names += [t.shape] * 2
-    return Question(pick(rng, COLOUR).format(r=pick(rng, names)), t.colour, n, "colour")
+    return Question(phrase(rng, "colour", pick(rng, names), held_out), t.colour, n, "colour")
 
 
-def shape_question(things, n, rng) -> Question | None:
+def shape_question(things, n, rng, held_out=False) -> Question:
     t = things[n]
     names = [f"{pick(rng, THING_WORDS)} with the {t.character}"]
     if sum(o.colour == t.colour for o in things) == 1:
         names += [f"{t.colour} {pick(rng, THING_WORDS)}"] * 2
-    return Question(pick(rng, SHAPE).format(r=pick(rng, names)), t.shape, n, "shape")
+    return Question(phrase(rng, "shape", pick(rng, names), held_out), t.shape, n, "shape")
 
 
-def exists_question(things, rng) -> Question:
+def exists_question(things, n, rng, held_out=False) -> Question:
     """Half of them yes. An absent thing shares its colour or its shape with one that is there, two times in three."""
     here = {(t.colour, t.shape) for t in things}
-    n = int(rng.integers(len(things)))
     colour, shape = things[n].colour, things[n].shape
     if rng.random() < 0.5:
-        return Question(pick(rng, EXISTS).format(r=f"{colour} {shape}"), "yes", n, "exists")
+        return Question(phrase(rng, "exists", f"{colour} {shape}", held_out), "yes", n, "exists")
     while (colour, shape) in here:
         kind = rng.integers(3)
-        colour = colour if kind == 0 else pick(rng, COLOUR_NAMES)
+        colour = things[n].colour if kind == 0 else pick(rng, COLOUR_NAMES)
         shape = things[n].shape if kind == 1 else pick(rng, SHAPE_NAMES)
-    return Question(pick(rng, EXISTS).format(r=f"{colour} {shape}"), "no", None, "exists")
+    return Question(phrase(rng, "exists", f"{colour} {shape}", held_out), "no", None, "exists")
+
+
+ASK = {"read": read_question, "colour": colour_question, "shape": shape_question, "exists": exists_question}
 
 
 def description(things: list[Thing]) -> Question:
@@ -92,18 +142,18 @@ def description(things: list[Thing]) -> Question:
     return Question(GENERAL, text, None, "describe")
 
 
-def random_question(things: list[Thing], rng, n: int | None = None, chances=(0.7, 0.1, 0.1, 0.1)) -> Question:
+def random_question(things: list[Thing], rng, n: int | None = None, chances=(0.6, 0.14, 0.14, 0.12)) -> Question:
     n = int(rng.integers(len(things))) if n is None else n
-    family = rng.choice(4, p=chances)
-    if family == 3:
-        return exists_question(things, rng)
-    return (read_question, colour_question, shape_question)[family](things, n, rng)
+    family = list(ASK)[rng.choice(len(ASK), p=chances)]
+    return ASK[family](things, n, rng)
 
 
 def words() -> list[str]:
     """Every word (and mark) of every template, each with a capital and without."""
-    texts = READ + COLOUR + SHAPE + EXISTS + [GENERAL, "and a with the"] + CHARACTER_WORDS + THING_WORDS
-    found = set(" ".join(texts).replace("{c}", " ").replace("{r}", " ").replace("?", " ").replace(".", " ").split())
-    found = {w for word in found for w in (word.lower(), word.lower().capitalize())}
-    fixed = COLOUR_NAMES + SHAPE_NAMES + CHARACTERS + ["yes", "no", "?", ".", ","]
+    texts = [t for templates in (TRAINED, HELD_OUT) for family in templates.values() for t in family]
+    text = " ".join([*texts, GENERAL, "and a with the s", *CHARACTER_WORDS, *THING_WORDS])
+    for mark in ("{c}", "{r}", "?", ".", ",", "'"):
+        text = text.replace(mark, " ")
+    found = {w for word in text.split() for w in (word.lower(), word.lower().capitalize())}
+    fixed = COLOUR_NAMES + SHAPE_NAMES + CHARACTERS + ["yes", "no", "?", ".", ",", "'"]
     return fixed + sorted(found - set(fixed))

@@ -3,11 +3,10 @@
 The dense lesson of train_vision.py goes on beside the answers. Two one-thread processes share a step and average their
 gradients, which on two cores is far faster than one process with two threads.
 
-    python train_joint.py POOL VISION.pt SPEAKER.pt OUT.pt SECONDS     goes on from OUT if it is there
+    python train_joint.py POOL VISION.pt SPEAKER.pt OUT.pt STEPS     goes on from OUT.pt if it is there
 """
 
 import argparse
-import os
 import tempfile
 import time
 
@@ -17,11 +16,12 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
 
+from checkpoints import EVERY, course, resume, save
 from model import pixels
 from optimise import Optimiser
 from pack import collate, pack
 from pool import load_scenes, shards
-from train_language import Speaker, choose_questions, score
+from speaker import Speaker, choose_questions, score
 from train_vision import Taught, losses
 
 DENSE = 0.25  # weight of the dense lesson
@@ -44,11 +44,13 @@ class Whole(nn.Module):
 class Scenes:
     def __init__(self, pool: str):
         paths = shards(pool, "mixed") + shards(pool, "big")[:4]
-        self.parts = [(load_scenes(p), np.load(p + "-views.npy", mmap_mode="r"), np.load(p + "-labels.npy", mmap_mode="r")) for p in paths]
+        self.parts = [
+            (load_scenes(p), np.load(p + "-views.npy", mmap_mode="r"), np.load(p + "-labels.npy", mmap_mode="r"))
+            for p in paths
+        ]
 
     def batch(self, rng, args):
         images = 2 if rng.random() < args.two else 1
-        blind = rng.random() < args.blind
         pictures, labels, packs, readable = [], [], [], []
         for _ in range(args.batch):
             scenes, views, all_labels = self.parts[rng.integers(len(self.parts))]
@@ -58,7 +60,9 @@ class Scenes:
             questions, can = choose_questions(rng, scenes[n]["things"], seen, args.questions)
             light = rng.uniform(0.85, 1.12)
             pictures.append(np.clip(views[n, which] * light, 0, 255).astype(np.uint8))
-            labels.append(seen), packs.append(pack(questions, images, blind)), readable.append(can)
+            labels.append(seen)
+            packs.append(pack(questions, images))
+            readable.append(can)
         return torch.from_numpy(np.array(pictures)), torch.from_numpy(np.array(labels)).long(), collate(packs), readable
 
 
@@ -75,18 +79,15 @@ def work(rank: int, args, meeting: str) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=args.processes)
     torch.manual_seed(0)
-    model, begun = Whole(), 0
+    model = Whole()
     model.taught.load_state_dict(torch.load(args.vision)["model"])
     model.speaker.load_state_dict(torch.load(args.speaker)["model"])
     optimiser = Optimiser(model, rate=args.rate)
-    if os.path.exists(args.out):
-        kept = torch.load(args.out)
-        model.load_state_dict(kept["model"]), optimiser.load_state_dict(kept["optimiser"])
-        begun = kept["steps"]
-    rng = np.random.default_rng([args.seed, begun, rank])
+    begun = resume(args.out, model, optimiser)
+    rng = np.random.default_rng([begun, rank])
     scenes, parameters = Scenes(args.pool), list(model.parameters())
-    clock, start, step, sums = torch.zeros(1), time.time(), begun, []
-    while clock.item() < args.seconds:
+    start, sums = time.time(), []
+    for step in range(begun, args.steps):
         views, labels, packed, readable = scenes.batch(rng, args)
         with torch.autocast("cpu", torch.bfloat16):
             states, dense = model(views, packed)
@@ -94,34 +95,31 @@ def work(rank: int, args, meeting: str) -> None:
             taught, seen = losses(dense, labels.flatten(0, 1))
         (loss + DENSE * taught).backward()
         average_gradients(parameters, args.processes)
-        spent = clock.item() / args.seconds
-        optimiser.step(min(1, (step - begun + 1) / 50) * min(1, max(0.03, 1 - spent) / args.decay))
-        clock.fill_(time.time() - start)
-        dist.broadcast(clock, 0)
-        step += 1
-        sums.append([loss.item(), right, taught.item(), *seen])
-        if rank == 0 and step % 25 == 0:
+        optimiser.step(course(step, args.steps, warm=50, flat=0.3))
+        sums.append([loss.item(), right, *seen])
+        if rank == 0 and (step + 1) % 25 == 0:
             m = np.nanmean(sums, 0)
-            print(f"joint step {step} {clock.item():.0f}s loss {m[0]:.3f} readable {m[1]:.3f} dense {m[2]:.3f} colour {m[3]:.3f} shape {m[4]:.3f} character {m[5]:.3f}", flush=True)
+            print(
+                f"{time.time() - start:.0f}s joint step {step + 1} loss {m[0]:.3f} readable {m[1]:.3f} "
+                f"colour {m[2]:.3f} shape {m[3]:.3f} character {m[4]:.3f}",
+                flush=True,
+            )
             sums = []
-        if rank == 0 and step % 100 == 0:
-            save(args.out, model, optimiser, step)
-    if rank == 0:
-        save(args.out, model, optimiser, step)
+        if rank == 0 and ((step + 1) % EVERY == 0 or step + 1 == args.steps):
+            save(args.out, model, optimiser, step + 1)
     dist.destroy_process_group()
-
-
-def save(path, model, optimiser, steps):
-    torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "steps": steps}, path + ".tmp")
-    os.rename(path + ".tmp", path)
 
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser()
-    p.add_argument("pool"), p.add_argument("vision"), p.add_argument("speaker"), p.add_argument("out"), p.add_argument("seconds", type=float)
-    p.add_argument("--processes", type=int, default=2), p.add_argument("--batch", type=int, default=12), p.add_argument("--questions", type=int, default=16)
-    p.add_argument("--rate", type=float, default=0.5), p.add_argument("--decay", type=float, default=0.7), p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--two", type=float, default=0.55), p.add_argument("--blind", type=float, default=0.0)
+    for name in ("pool", "vision", "speaker", "out"):
+        p.add_argument(name)
+    p.add_argument("steps", type=int)
+    p.add_argument("--processes", type=int, default=2)
+    p.add_argument("--batch", type=int, default=12, help="pictures a step and process")
+    p.add_argument("--questions", type=int, default=16, help="about each picture")
+    p.add_argument("--two", type=float, default=0.55, help="share of batches with a second picture")
+    p.add_argument("--rate", type=float, default=0.3)
     args = p.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         mp.spawn(work, (args, folder + "/meeting"), args.processes)

@@ -1,10 +1,9 @@
 """Teaches the vision tower densely: for each patch, the colour, shape and character of the thing under it.
 
-    python train_vision.py POOL OUT SECONDS [--stage big|mixed|windows]     goes on from OUT if it is there
+    python train_vision.py POOL OUT.pt STEPS     goes on from OUT.pt if it is there
 """
 
 import argparse
-import os
 import time
 
 import numpy as np
@@ -12,11 +11,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from checkpoints import EVERY, course, resume, save
 from model import VISION, VisionTower, pixels
 from optimise import Optimiser
 from pool import shards
 from scenes import CHARACTERS, COLOURS, SHAPES
 
+# Each stage's share of scenes by kind and view: 0 the whole picture, 1 to 3 the windows.
+STAGES = {
+    "big": [("big", slice(0, 1), 1.0)],
+    "mixed": [("big", slice(0, 2), 0.3), ("mixed", slice(0, 1), 0.3), ("mixed", slice(1, 4), 0.4)],
+}
 READABLE = 45  # tenths of a view pixel: smaller characters are not taught
 KINDS = (len(COLOURS) + 1, len(SHAPES) + 1, len(CHARACTERS) + 1)
 
@@ -34,7 +39,7 @@ class Taught(nn.Module):
 
 
 class Pool:
-    """Draws views from the newest shards there are."""
+    """Draws views from whatever shards there are: rendering may still go on."""
 
     def __init__(self, folder: str):
         self.folder, self.open = folder, {}
@@ -49,11 +54,10 @@ class Pool:
         return views[n, v], labels[n, v]
 
     def batch(self, rng, stage: str, size: int):
-        parts = {"big": [("big", slice(0, 1), 1.0)], "mixed": [("big", slice(0, 2), 0.3), ("mixed", slice(0, 1), 0.3), ("mixed", slice(1, 4), 0.4)]}[stage]
-        drawn = [self.draw(rng, kind, view, round(size * share / 4)) for kind, view, share in parts for _ in range(4)]
+        drawn = [self.draw(rng, kind, view, round(size * share / 4)) for kind, view, share in STAGES[stage] for _ in range(4)]
         views = np.concatenate([d[0] for d in drawn])
         labels = np.concatenate([d[1] for d in drawn])
-        for n in range(len(views)):  # cheap variety: shift by whole patches is not needed, brightness is
+        for n in range(len(views)):
             views[n] = np.clip(views[n] * rng.uniform(0.85, 1.12), 0, 255)
         return torch.from_numpy(views), torch.from_numpy(labels).long()
 
@@ -65,51 +69,48 @@ def losses(out, labels):
     for n, logits in enumerate(out):
         target = labels[:, n]
         where = readable if n == 2 else torch.ones_like(shown)
-        # the background is most of a picture: weigh it down
-        weight = torch.where(shown, 1.0, 0.15) * where
+        weight = torch.where(shown, 1.0, 0.15) * where  # most of a picture is background
         loss = F.cross_entropy(logits.float().flatten(0, 1), target.flatten(), reduction="none")
         total = total + (loss * weight.flatten()).sum() / weight.sum().clamp(min=1)
-        on = (shown & where)
+        on = shown & where
         right.append((logits.argmax(-1) == target)[on].float().mean().item())
     return total, right
 
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("pool"), p.add_argument("out"), p.add_argument("seconds", type=float)
-    p.add_argument("--stage", default="mixed"), p.add_argument("--batch", type=int, default=64)
-    p.add_argument("--rate", type=float, default=1.0), p.add_argument("--seed", type=int, default=int(time.time()))
+    p.add_argument("pool")
+    p.add_argument("out")
+    p.add_argument("steps", type=int)
+    p.add_argument("--big", type=int, default=330, help="steps on large things, first")
+    p.add_argument("--batch", type=int, default=64)
+    p.add_argument("--rate", type=float, default=1.0)
     args = p.parse_args()
     torch.set_num_threads(1)
-    torch.manual_seed(args.seed)
-    rng = np.random.default_rng(args.seed)
-    model, pool, begun = Taught(), Pool(args.pool), 0
+    torch.manual_seed(0)
+    model, pool = Taught(), Pool(args.pool)
     optimiser = Optimiser(model, rate=args.rate)
-    if os.path.exists(args.out):
-        kept = torch.load(args.out)
-        model.load_state_dict(kept["model"]), optimiser.load_state_dict(kept["optimiser"])
-        begun = kept["steps"]
-    start, seen, step, sums = time.time(), 0, begun, []
-    while time.time() - start < args.seconds:
-        views, labels = pool.batch(rng, args.stage, args.batch)
+    begun = resume(args.out, model, optimiser)
+    rng = np.random.default_rng(begun)
+    start, sums = time.time(), []
+    for step in range(begun, args.steps):
+        stage = "big" if step < args.big else "mixed"
+        views, labels = pool.batch(rng, stage, args.batch)
         with torch.autocast("cpu", torch.bfloat16):
             loss, right = losses(model(views), labels)
         loss.backward()
-        optimiser.step(min(1, (step + 1) / 100) * min(1, max(0.05, 1.1 - (time.time() - start) / args.seconds) / 0.6))
-        step, seen = step + 1, seen + len(views)
+        optimiser.step(course(step, args.steps))
         sums.append([loss.item(), *right])
-        if step % 50 == 0:
+        if (step + 1) % 50 == 0:
             m = np.nanmean(sums, 0)
-            print(f"{args.stage} step {step} {time.time() - start:.0f}s {seen / (time.time() - start):.0f}/s loss {m[0]:.3f} colour {m[1]:.3f} shape {m[2]:.3f} character {m[3]:.3f}", flush=True)
+            print(
+                f"{time.time() - start:.0f}s {stage} step {step + 1} loss {m[0]:.3f} "
+                f"colour {m[1]:.3f} shape {m[2]:.3f} character {m[3]:.3f}",
+                flush=True,
+            )
             sums = []
-        if step % 200 == 0:
-            save(args.out, model, optimiser, step)
-    save(args.out, model, optimiser, step)
-
-
-def save(path, model, optimiser, steps):
-    torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "steps": steps}, path + ".tmp")
-    os.rename(path + ".tmp", path)
+        if (step + 1) % EVERY == 0 or step + 1 == args.steps:
+            save(args.out, model, optimiser, step + 1)
 
 
 if __name__ == "__main__":
