@@ -1,17 +1,30 @@
-import { spinner } from '@clack/prompts'
+import { type SpinnerResult, spinner } from '@clack/prompts'
 
 /** A line on standard error that says what is being done. */
 export interface Progress {
+  /** Shows the line, or changes it. */
   say(message: string): void
+  /** Takes the line away until there is something to say again. */
   stop(): void
 }
 
 /** Animated where somebody watches, silent where standard error is a file or a pipe. */
 export function startProgress(message: string): Progress {
   if (!process.stderr.isTTY) return { say: () => {}, stop: () => {} }
-  const line = spinner({ output: process.stderr, indicator: 'timer' })
-  line.start(message)
-  return { say: text => line.message(text), stop: () => line.clear() }
+  let line: SpinnerResult | null = null
+  const say = (text: string): void => {
+    if (line !== null) line.message(text)
+    else {
+      line = spinner({ output: process.stderr, indicator: 'timer', withGuide: false })
+      line.start(text)
+    }
+  }
+  const stop = (): void => {
+    line?.clear()
+    line = null
+  }
+  say(message)
+  return { say, stop }
 }
 
 /** Done of a whole, as a bar and a percentage. */

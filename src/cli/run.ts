@@ -40,7 +40,8 @@ export async function run({ image, question, flags, signal, work }: Job): Promis
       ...(layers === undefined ? {} : { layers }),
     }
     for (const [nth, text] of questions.entries()) {
-      const onProgress = (stage: string): void => progress.say(`${text}: ${stage}`)
+      const nthOf = questions.length === 1 ? '' : `question ${nth + 1} of ${questions.length}: `
+      const onProgress = (stage: string): void => progress.say(`${nthOf}${stage}`)
       const result = await work(picture, text, { ...options, onProgress })
       const saved = await saveFiles(picture.image, result, flags, nth, questions.length)
       print(flags.json ? toJson(result) : `${nth > 0 ? '\n' : ''}${toText(result, saved)}`, progress)
