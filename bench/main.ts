@@ -16,20 +16,21 @@ const measureScript = fileURLToPath(new URL('measure.js', import.meta.url))
 async function main(onlySmall: boolean): Promise<void> {
   console.log(`node ${process.version}, ${availableParallelism()} cores, ${cpus()[0]?.model.trim()}`)
   const { size } = await stat(join(demo, 'model.safetensors'))
-  print('demo model', size, await measure(demo, 15))
+  print('demo model', size, await measure(demo, 4 * 80, 15))
   if (onlySmall) return
   const folder = await mkdtemp(join(tmpdir(), 'vicrop-bench-'))
   try {
     console.log('\nwriting random weights of LLaVA-1.5-7B with 4 of its 32 language layers ...')
     const bytes = await writeRandomCheckpoint(folder, llava7b(4), demo)
-    print('LLaVA-1.5-7B, 4 layers', bytes, await measure(folder, 3))
+    print('LLaVA-1.5-7B, 4 layers', bytes, await measure(folder, 4 * 336, 3))
   } finally {
     await rm(folder, { recursive: true })
   }
 }
 
-async function measure(model: string, runs: number): Promise<Measured> {
-  const { stdout } = await promisify(execFile)(process.execPath, [measureScript, model, `${runs}`])
+/** A picture of `side` pixels, four times the model's input, so that there is something to crop. */
+async function measure(model: string, side: number, runs: number): Promise<Measured> {
+  const { stdout } = await promisify(execFile)(process.execPath, [measureScript, model, `${side}`, `${runs}`])
   return JSON.parse(stdout)
 }
 

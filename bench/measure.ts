@@ -23,11 +23,11 @@ const questions = [
   'How many windows are there?',
 ]
 
-async function measure(model: string, runs: number): Promise<Measured> {
+async function measure(model: string, side: number, runs: number): Promise<Measured> {
   const start = performance.now()
   await using vicrop = await ViCrop.open(model)
   const openMs = performance.now() - start
-  const image = noisePicture(1024, 1024)
+  const image = noisePicture(side)
   const time = async (count: number, method: 'none' | 'rel-att'): Promise<number> => {
     const from = performance.now()
     using picture = await vicrop.see(image)
@@ -51,9 +51,10 @@ async function measure(model: string, runs: number): Promise<Measured> {
   }
 }
 
-function noisePicture(width: number, height: number): Image {
-  return { width, height, data: Uint8Array.from({ length: width * height * 3 }, () => Math.random() * 256) }
+function noisePicture(side: number): Image {
+  const data = Uint8Array.from({ length: side * side * 3 }, () => Math.random() * 256)
+  return { width: side, height: side, data }
 }
 
-const [, , model, runs] = process.argv
-process.stdout.write(JSON.stringify(await measure(model as string, Number(runs))))
+const [, , model, side, runs] = process.argv
+process.stdout.write(JSON.stringify(await measure(model as string, Number(side), Number(runs))))
