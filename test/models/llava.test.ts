@@ -5,10 +5,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Context } from '../../src/decode/context.ts'
 import { greedy } from '../../src/decode/greedy.ts'
 import type { Prompt } from '../../src/decode/prompt.ts'
+import { nodesOf } from '../../src/graph/graph.ts'
+import type { Tensor } from '../../src/graph/tensor.ts'
 import { decodeImage } from '../../src/image/decode-node.ts'
 import { cropImage, type Image } from '../../src/image/image.ts'
 import { load } from '../../src/load-node.ts'
 import { type EncodedImage, encodeImage, type Mllm, promptFor } from '../../src/mllm.ts'
+import { float32Value, floats } from '../../src/onnx/session.ts'
 import { Picture } from '../../src/picture.ts'
 import {
   cases,
@@ -65,6 +68,17 @@ describe.each(cases)('LLaVA checkpoint %s equals the reference', name => {
     it('in the pixel values', () => {
       const { pixelValues } = mllm.model.vision.preprocess(image)
       expect(relativeError(pixelValues, arrays(`${key}.pixel_values`).data)).toBeLessThan(tolerance)
+    })
+
+    it('in the states that the projector reads', async () => {
+      const graph = mllm.model.vision.encode()
+      const first = nodesOf(graph).find(node => node.kind === 'Gemm' && node.scope.endsWith('linear_1'))
+      const session = await mllm.engine.open({ outputs: { states: first?.inputs[0] as Tensor } })
+      const { pixelValues, shape } = mllm.model.vision.preprocess(image)
+      const outputs = await session.run({ pixel_values: float32Value(pixelValues, shape) })
+      const states = arrays(`${key}.vision_hidden`).data
+      expect(relativeError(floats(outputs, 'states'), states)).toBeLessThan(tolerance)
+      await session.release()
     })
 
     it('in the image features', () => {
@@ -128,6 +142,10 @@ describe.each(cases)('LLaVA checkpoint %s equals the reference', name => {
       if (box === null) return
       const crop = await encodeImage(mllm, cropImage(image, box))
       const both = promptFor(mllm, question.question, [encoded, crop])
+      await context.hold(both.slice(0, -1))
+      const logits = await context.append(both.slice(-1))
+      const firstStep = arrays(`${key}.questions.${i}.with_crop_logits`).data.subarray(0, logits.length)
+      expect(relativeError(logits, firstStep)).toBeLessThan(tolerance)
       expect(await answer(context, both, mllm)).toEqual(withoutEnd(question.withCrop.tokens, mllm))
     })
   })
