@@ -60,6 +60,19 @@ function encode(values: readonly number[] | Float32Array, dtype: 'float32' | 'in
   return new Uint8Array(view.buffer)
 }
 
+/** The numbers of a constant, as `constant` was given them. */
+export function constantValues(x: Tensor): number[] {
+  const bytes = x.node.value
+  if (!(bytes instanceof Uint8Array)) throw new GraphError(`${x.node.kind} is no constant`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const width = x.dtype === 'int64' ? 8 : 4
+  const read = (offset: number): number => {
+    if (x.dtype === 'int64') return Number(view.getBigInt64(offset, true))
+    return x.dtype === 'int32' ? view.getInt32(offset, true) : view.getFloat32(offset, true)
+  }
+  return Array.from({ length: bytes.byteLength / width }, (_, i) => read(i * width))
+}
+
 // ---------------------------------------------------------------- element by element
 
 export const add = (a: Tensor, b: Tensor): Tensor => elementwise('Add', a, b)
@@ -68,6 +81,11 @@ export const mul = (a: Tensor, b: Tensor): Tensor => elementwise('Mul', a, b)
 export const div = (a: Tensor, b: Tensor): Tensor => elementwise('Div', a, b)
 
 export const neg = (x: Tensor): Tensor => unary('Neg', x)
+export const exp = (x: Tensor): Tensor => unary('Exp', requireFloat('exp', x))
+export const erf = (x: Tensor): Tensor => unary('Erf', requireFloat('erf', x))
+export const sqrt = (x: Tensor): Tensor => unary('Sqrt', requireFloat('sqrt', x))
+/** -1, 0 or 1. */
+export const sign = (x: Tensor): Tensor => unary('Sign', x)
 export const relu = (x: Tensor): Tensor => unary('Relu', x)
 export const sigmoid = (x: Tensor): Tensor => unary('Sigmoid', requireFloat('sigmoid', x))
 export const tanh = (x: Tensor): Tensor => unary('Tanh', requireFloat('tanh', x))
@@ -118,6 +136,12 @@ export function softmax(x: Tensor, axis = -1): Tensor {
   return make('Softmax', [x], x.dtype, x.shape, { axis: normalizeAxis(x, axis, 'softmax') })
 }
 
+/** The logarithm of the softmax, exact where the softmax itself would vanish. */
+export function logSoftmax(x: Tensor, axis = -1): Tensor {
+  const normal = normalizeAxis(x, axis, 'logSoftmax')
+  return make('LogSoftmax', [requireFloat('logSoftmax', x)], x.dtype, x.shape, { axis: normal })
+}
+
 /** Over the last axis; `scale` and `bias` have its size. */
 export function layerNormalization(x: Tensor, scale: Tensor, bias: Tensor, epsilon: number): Tensor {
   requireFloat('layerNormalization', x)
@@ -142,10 +166,18 @@ export function reduceMean(x: Tensor, axis: number): Tensor {
   return make('ReduceMean', [x, integers(normal)], x.dtype, x.shape.toSpliced(normal, 1), { keepdims: 0 })
 }
 
+/** Sum over some axes, which are kept with size 1. */
+export function reduceSum(x: Tensor, axes: readonly number[]): Tensor {
+  const normal = axes.map(axis => normalizeAxis(x, axis, 'reduceSum'))
+  if (normal.length === 0) return x
+  const shape = x.shape.map((size, axis) => (normal.includes(axis) ? 1 : size))
+  return make('ReduceSum', [x, integers(...normal)], x.dtype, shape, { keepdims: 1 })
+}
+
 // ---------------------------------------------------------------- shape
 
-/** The same elements in a new shape. At most one named size may change its place. */
-export function reshape(x: Tensor, shape: Shape): Tensor {
+/** The same elements in a new shape. Where more than one named size changes its place, `like` says how large they are. */
+export function reshape(x: Tensor, shape: Shape, like: Tensor | null = null): Tensor {
   if (sameShape(x.shape, shape)) return x
   if (sizeOf(x.shape) !== sizeOf(shape)) {
     throw new GraphError(`reshape: ${formatShape(x.shape)} does not fill ${formatShape(shape)}`)
@@ -153,12 +185,12 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   const target = shape.map((size, axis) =>
     typeof size === 'number' ? size : size === x.shape[axis] ? 0 : -1,
   )
-  if (target.filter(size => size === -1).length > 1) {
-    throw new GraphError(
-      `reshape: more than one named size moves from ${formatShape(x.shape)} to ${formatShape(shape)}`,
-    )
-  }
-  return make('Reshape', [x, integers(...target)], x.dtype, shape)
+  if (target.filter(size => size === -1).length <= 1)
+    return make('Reshape', [x, integers(...target)], x.dtype, shape)
+  if (like !== null) return make('Reshape', [x, runtimeShape(shape, like)], x.dtype, shape)
+  throw new GraphError(
+    `reshape: more than one named size moves from ${formatShape(x.shape)} to ${formatShape(shape)}`,
+  )
 }
 
 export function transpose(x: Tensor, perm: readonly number[]): Tensor {
@@ -211,6 +243,54 @@ export function sliceTo(x: Tensor, axis: number, length: Tensor, size: Dimension
   return make('Slice', [x, integers(0), length, integers(normal)], x.dtype, x.shape.with(normal, size))
 }
 
+/** One axis cut into parts as long as that axis of each of `like`: undoes `concat`. */
+export function splitLike(x: Tensor, axis: number, like: readonly Tensor[]): Tensor[] {
+  const normal = normalizeAxis(x, axis, 'splitLike')
+  const lengths = like.map(part => dimension(part, normal))
+  const total = lengths.reduce(addDimensions, 0)
+  if (total !== dimension(x, normal)) {
+    throw new GraphError(`splitLike: parts of ${total} do not fill axis ${axis} of ${formatShape(x.shape)}`)
+  }
+  const sizes = concat(
+    like.map((part, i) => runtimeSize(lengths[i] as Dimension, part)),
+    0,
+  )
+  const results = lengths.map(length => ({ dtype: x.dtype, shape: x.shape.with(normal, length) }))
+  const node = makeNode('Split', [x, sizes], { axis: normal }, results)
+  return results.map((_, i) => resultOf(node, i))
+}
+
+/** Zeros around `x` on one axis, `before` of them first and as long as that axis of `like` in all: undoes `slice`. */
+export function padLike(x: Tensor, axis: number, before: Dimension, like: Tensor): Tensor {
+  const normal = normalizeAxis(x, axis, 'padLike')
+  const [length, size] = [dimension(x, normal), dimension(like, normal)]
+  const after = addDimensions(size, multiplyDimensions(-1, addDimensions(before, length)))
+  if (isOutside(before, size) || isOutside(after, size)) {
+    throw new GraphError(
+      `padLike: ${length} from ${before} on is outside axis ${axis} of ${formatShape(like.shape)}`,
+    )
+  }
+  if (typeof before === 'number' && typeof after === 'number') {
+    return pad('padLike', x, normal, integers(before, after), size)
+  }
+  const start = runtimeSize(before, like)
+  const end = sub(runtimeSize(size, like), add(start, runtimeSize(length, x)))
+  return pad('padLike', x, normal, concat([start, end], 0), size)
+}
+
+function pad(name: string, x: Tensor, axis: number, pads: Tensor, size: Dimension): Tensor {
+  const zero = scalar(0)
+  sameType(name, x, zero)
+  return make('Pad', [x, pads, zero, integers(axis)], x.dtype, x.shape.with(axis, size))
+}
+
+/** 1 at an index and 0 elsewhere: [...] -> float32 [...,depth]. */
+export function oneHot(indices: Tensor, depth: number): Tensor {
+  requireIndices('oneHot', indices)
+  const inputs = [indices, integers(depth), constant([0, 1], 'float32', [2])]
+  return make('OneHot', inputs, 'float32', [...indices.shape, depth], { axis: -1 })
+}
+
 /** Zeros after the last element of one axis, up to `size`. */
 export function padTo(x: Tensor, axis: number, size: number): Tensor {
   const normal = normalizeAxis(x, axis, 'padTo')
@@ -219,19 +299,13 @@ export function padTo(x: Tensor, axis: number, size: number): Tensor {
   if (typeof missing !== 'number' || missing < 0) {
     throw new GraphError(`padTo: axis ${axis} of ${formatShape(x.shape)} cannot grow to ${size}`)
   }
-  const zero = scalar(0)
-  sameType('padTo', x, zero)
-  const pads = x.shape.map((_, i) => (i === normal ? missing : 0))
-  const none = x.shape.map(() => 0)
-  return make('Pad', [x, integers(...none, ...pads), zero], x.dtype, x.shape.with(normal, size))
+  return pad('padTo', x, normal, integers(0, missing), size)
 }
 
 /** Rows `indices` of an axis: that axis is replaced by the shape of `indices`. */
 export function gather(x: Tensor, indices: Tensor, axis = 0): Tensor {
   const normal = normalizeAxis(x, axis, 'gather')
-  if (indices.dtype !== 'int64' && indices.dtype !== 'int32') {
-    throw new GraphError(`gather: indices are ${indices.dtype}, expected int64 or int32`)
-  }
+  requireIndices('gather', indices)
   const shape = [...x.shape.slice(0, normal), ...indices.shape, ...x.shape.slice(normal + 1)]
   return make('Gather', [x, indices], x.dtype, shape, { axis: normal })
 }
@@ -241,18 +315,29 @@ export function expand(x: Tensor, shape: Shape, like: Tensor): Tensor {
   if (!expandsTo(x.shape, shape)) {
     throw new GraphError(`expand: ${formatShape(x.shape)} does not broadcast to ${formatShape(shape)}`)
   }
-  const sizes = shape.map(size => (typeof size === 'number' ? integers(size) : sizeLike(size, like)))
-  return make('Expand', [x, concat(sizes, 0)], x.dtype, shape)
+  return make('Expand', [x, runtimeShape(shape, like)], x.dtype, shape)
 }
 
 const expandsTo = (from: Shape, to: Shape): boolean =>
   from.length <= to.length &&
   from.every((size, axis) => size === 1 || size === to[axis - from.length + to.length])
 
-function sizeLike(size: Dimension, like: Tensor): Tensor {
-  const axis = like.shape.indexOf(size)
-  if (axis === -1) throw new GraphError(`expand: no axis of ${formatShape(like.shape)} has the size ${size}`)
-  return make('Shape', [like], 'int64', [1], { start: axis, end: axis + 1 })
+/** A shape as int64, known when the graph runs. */
+function runtimeShape(shape: Shape, like: Tensor): Tensor {
+  const sizes = shape.map(size => runtimeSize(size, like))
+  return sizes.length === 0 ? integers() : concat(sizes, 0)
+}
+
+/** A size as int64 [1], known when the graph runs: that of an axis of `like`, but for a number ("S-1" where there is "S"). */
+export function runtimeSize(size: Dimension, like: Tensor): Tensor {
+  if (typeof size === 'number') return integers(size)
+  for (const [axis, known] of like.shape.entries()) {
+    const difference = addDimensions(size, multiplyDimensions(-1, known))
+    if (typeof difference !== 'number') continue
+    const found = make('Shape', [like], 'int64', [1], { start: axis, end: axis + 1 })
+    return difference === 0 ? found : add(found, integers(difference))
+  }
+  throw new GraphError(`no axis of ${formatShape(like.shape)} has the size ${size}`)
 }
 
 // ---------------------------------------------------------------- attention with a cache
@@ -363,6 +448,11 @@ function sameSize(what: string, a: Tensor, axisOfA: number, b: Tensor, axisOfB: 
 function requireFloat(name: string, x: Tensor): Tensor {
   if (x.dtype === 'float32' || x.dtype === 'float16' || x.dtype === 'bfloat16') return x
   throw new GraphError(`${name}: ${x.dtype}${formatShape(x.shape)} is not of a float type`)
+}
+
+function requireIndices(name: string, indices: Tensor): void {
+  if (indices.dtype === 'int64' || indices.dtype === 'int32') return
+  throw new GraphError(`${name}: indices are ${indices.dtype}, expected int64 or int32`)
 }
 
 function requireShape(what: string, x: Tensor, shape: Shape): void {

@@ -1,5 +1,6 @@
 import { formatShape } from './dimension.ts'
 import { type Graph, nodesOf } from './graph.ts'
+import { constantValues } from './ops.ts'
 import type { Attribute, Node, Result, Tensor } from './tensor.ts'
 
 /**
@@ -56,17 +57,7 @@ const name = (node: Node, index: number, numbers: ReadonlyMap<Node, number>): st
 const printedValues = 8
 
 function printConstant(x: Tensor): string {
-  const bytes = x.node.value as Uint8Array
-  const width = x.dtype === 'int64' ? 8 : 4
-  const count = bytes.byteLength / width
-  if (count > printedValues) return printResult(x)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const read = (i: number): number =>
-    x.dtype === 'int64'
-      ? Number(view.getBigInt64(i * width, true))
-      : x.dtype === 'int32'
-        ? view.getInt32(i * width, true)
-        : view.getFloat32(i * width, true)
-  const values = Array.from({ length: count }, (_, i) => read(i))
+  const values = constantValues(x)
+  if (values.length > printedValues) return printResult(x)
   return x.shape.length === 0 ? `${values[0]}` : `[${values.join(',')}]`
 }

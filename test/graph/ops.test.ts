@@ -55,6 +55,7 @@ const inferred: Readonly<Record<Constructor, readonly [built: () => Tensor, type
     [() => ops.constant([1, 2, 3, 4, 5, 6], 'int32', [2, 3]), 'int32[2,3]'],
     [() => ops.constant(new Float32Array(0), 'float32', [0]), 'float32[0]'],
   ],
+  constantValues: [],
   scalar: [[() => ops.scalar(2.5), 'float32[]']],
   add: [
     [() => ops.add(x('B', 1, 8), y('S', 1)), 'float32[B,S,8]'],
@@ -64,6 +65,10 @@ const inferred: Readonly<Record<Constructor, readonly [built: () => Tensor, type
   mul: [[() => ops.mul(x(8), y(2, 'P+S', 8)), 'float32[2,P+S,8]']],
   div: [[() => ops.div(x(1, 1), y('S', 'S')), 'float32[S,S]']],
   neg: [[() => ops.neg(whole('S')), 'int64[S]']],
+  exp: [[() => ops.exp(x('S', 2)), 'float32[S,2]']],
+  erf: [[() => ops.erf(x('S', 2)), 'float32[S,2]']],
+  sqrt: [[() => ops.sqrt(half('S', 2)), 'float16[S,2]']],
+  sign: [[() => ops.sign(whole('S')), 'int64[S]']],
   relu: [[() => ops.relu(x('S', 2)), 'float32[S,2]']],
   sigmoid: [[() => ops.sigmoid(x('S', 2)), 'float32[S,2]']],
   tanh: [[() => ops.tanh(half('S', 2)), 'float16[S,2]']],
@@ -81,17 +86,23 @@ const inferred: Readonly<Record<Constructor, readonly [built: () => Tensor, type
     [() => ops.gemm(x('577*B', 64), y(32, 64)), 'float32[577*B,32]'],
   ],
   softmax: [[() => ops.softmax(x('S', 'P'), 0), 'float32[S,P]']],
+  logSoftmax: [[() => ops.logSoftmax(x('S', 'P'), 0), 'float32[S,P]']],
   layerNormalization: [[() => ops.layerNormalization(x('B', 'S', 8), y(8), y(8), 1e-5), 'float32[B,S,8]']],
   rmsNormalization: [[() => ops.rmsNormalization(x('S', 8), y(8), 1e-6), 'float32[S,8]']],
   reduceMean: [
     [() => ops.reduceMean(x('H', 'S', 'P'), 0), 'float32[S,P]'],
     [() => ops.reduceMean(x('S'), -1), 'float32[]'],
   ],
+  reduceSum: [
+    [() => ops.reduceSum(x('H', 'S', 'P'), [0, -1]), 'float32[1,S,1]'],
+    [() => ops.reduceSum(x('S'), []), 'float32[S]'],
+  ],
   reshape: [
     [() => ops.reshape(x('B', 'S', 6), ['B', 'S', 2, 3]), 'float32[B,S,2,3]'],
     [() => ops.reshape(x('B', 577, 8), ['577*B', 8]), 'float32[577*B,8]'],
     [() => ops.reshape(x(1, 'S', 8), ['S', 8]), 'float32[S,8]'],
     [() => ops.reshape(x('S', 'B'), ['B*S']), 'float32[B*S]'],
+    [() => ops.reshape(x('B*S'), ['B', 'S'], y('S', 'B')), 'float32[B,S]'],
   ],
   transpose: [[() => ops.transpose(x('S', 'H', 8), [1, 0, -1]), 'float32[H,S,8]']],
   concat: [[() => ops.concat([x('P', 8), x('S', 8), x(2, 8)], -2), 'float32[P+S+2,8]']],
@@ -104,6 +115,15 @@ const inferred: Readonly<Record<Constructor, readonly [built: () => Tensor, type
     [() => ops.slice(x('S', 8), 1, 8), 'float32[S,0]'],
   ],
   sliceTo: [[() => ops.sliceTo(x(1, 2, 'P', 8), 2, whole(1), 'n'), 'float32[1,2,n,8]']],
+  splitLike: [
+    [() => ops.splitLike(x('P+S', 8), 0, [x('P', 8), y('S', 8)])[0] as Tensor, 'float32[P,8]'],
+    [() => ops.splitLike(x('S', 8), -1, [x('S', 3), y('S', 5)])[1] as Tensor, 'float32[S,5]'],
+  ],
+  padLike: [
+    [() => ops.padLike(x('S', 2), 1, 3, y('S', 8)), 'float32[S,8]'],
+    [() => ops.padLike(x(1, 8), -2, 'S-1', y('S', 8)), 'float32[S,8]'],
+    [() => ops.padLike(x('n'), 0, 0, y('P')), 'float32[P]'],
+  ],
   padTo: [
     [() => ops.padTo(x('S', 6), 1, 8), 'float32[S,8]'],
     [() => ops.padTo(x('S', 8), -1, 8), 'float32[S,8]'],
@@ -112,9 +132,16 @@ const inferred: Readonly<Record<Constructor, readonly [built: () => Tensor, type
     [() => ops.gather(x(100, 8), whole('B', 'S')), 'float32[B,S,8]'],
     [() => ops.gather(x('S', 8), whole(), 1), 'float32[S]'],
   ],
+  oneHot: [[() => ops.oneHot(whole('B', 1), 23), 'float32[B,1,23]']],
   expand: [
     [() => ops.expand(x(1, 1, 8), ['B', 1, 8], x('B', 4, 8)), 'float32[B,1,8]'],
     [() => ops.expand(x(8), ['B', 'S', 8], x('S', 'B')), 'float32[B,S,8]'],
+    [() => ops.expand(x(), [], y(8)), 'float32[]'],
+  ],
+  runtimeSize: [
+    [() => ops.runtimeSize('S', x(2, 'S')), 'int64[1]'],
+    [() => ops.runtimeSize('S-1', x(2, 'S')), 'int64[1]'],
+    [() => ops.runtimeSize(7, x()), 'int64[1]'],
   ],
   groupQueryAttention: [
     [() => groupQueryAttention()[0], 'float32[1,S,32]'],
@@ -131,6 +158,7 @@ const refused: Readonly<Record<Constructor, readonly [built: () => unknown, mess
     [() => ops.constant([1, 2, 3], 'float32', [2, 2]), 'constant: 3 values do not fill [2,2]'],
     [() => ops.constant([1, 2, 3], 'float32', ['S']), 'constant: 3 values do not fill [S]'],
   ],
+  constantValues: [[() => ops.constantValues(x(2)), 'Input is no constant']],
   scalar: [],
   add: [
     [() => ops.add(x('B', 'S', 8), y('P', 8)), 'add: shapes do not broadcast, [B,S,8] x [P,8] (S is not P)'],
@@ -140,6 +168,10 @@ const refused: Readonly<Record<Constructor, readonly [built: () => unknown, mess
   mul: [[() => ops.mul(x(2), whole(2)), 'mul: types differ, float32 x int64']],
   div: [[() => ops.div(x(2, 1), y(3, 1)), 'div: shapes do not broadcast, [2,1] x [3,1] (2 is not 3)']],
   neg: [],
+  exp: [[() => ops.exp(whole('S')), 'exp: int64[S] is not of a float type']],
+  erf: [[() => ops.erf(whole('S')), 'erf: int64[S] is not of a float type']],
+  sqrt: [[() => ops.sqrt(whole(2)), 'sqrt: int64[2] is not of a float type']],
+  sign: [],
   relu: [],
   sigmoid: [[() => ops.sigmoid(whole('S')), 'sigmoid: int64[S] is not of a float type']],
   tanh: [[() => ops.tanh(whole(2)), 'tanh: int64[2] is not of a float type']],
@@ -176,6 +208,10 @@ const refused: Readonly<Record<Constructor, readonly [built: () => unknown, mess
     [() => ops.softmax(x('S', 8), 2), 'softmax: axis 2 is outside [S,8]'],
     [() => ops.softmax(whole('S')), 'softmax: int64[S] is not of a float type'],
   ],
+  logSoftmax: [
+    [() => ops.logSoftmax(x('S', 8), 2), 'logSoftmax: axis 2 is outside [S,8]'],
+    [() => ops.logSoftmax(whole('S')), 'logSoftmax: int64[S] is not of a float type'],
+  ],
   layerNormalization: [
     [
       () => ops.layerNormalization(x('S', 8), y(7), y(8), 1e-5),
@@ -209,6 +245,7 @@ const refused: Readonly<Record<Constructor, readonly [built: () => unknown, mess
     ],
   ],
   reduceMean: [[() => ops.reduceMean(x('S', 8), -3), 'reduceMean: axis -3 is outside [S,8]']],
+  reduceSum: [[() => ops.reduceSum(x('S', 8), [0, 2]), 'reduceSum: axis 2 is outside [S,8]']],
   reshape: [
     [() => ops.reshape(x('S', 8), ['S', 9]), 'reshape: [S,8] does not fill [S,9]'],
     [() => ops.reshape(x('S', 8), ['P', 8]), 'reshape: [S,8] does not fill [P,8]'],
@@ -216,6 +253,7 @@ const refused: Readonly<Record<Constructor, readonly [built: () => unknown, mess
       () => ops.reshape(x('S', 'B', 8), ['B', 'S', 8]),
       'reshape: more than one named size moves from [S,B,8] to [B,S,8]',
     ],
+    [() => ops.reshape(x('B*S'), ['B', 'S'], y('B', 8)), 'no axis of [B,8] has the size S'],
   ],
   transpose: [
     [() => ops.transpose(x('S', 8), [0, 0]), 'transpose: [0,0] does not order the axes of [S,8]'],
@@ -243,6 +281,18 @@ const refused: Readonly<Record<Constructor, readonly [built: () => unknown, mess
     [() => ops.sliceTo(x('P', 8), 0, whole(), 'n'), 'sliceTo: the length is int64[], expected int64[1]'],
     [() => ops.sliceTo(x('P', 8), 0, x(1), 'n'), 'sliceTo: the length is float32[1], expected int64[1]'],
   ],
+  splitLike: [
+    [() => ops.splitLike(x('S', 8), 1, [y('S', 7)]), 'splitLike: parts of 7 do not fill axis 1 of [S,8]'],
+    [() => ops.splitLike(x('P+S'), 0, [y('P')]), 'splitLike: parts of P do not fill axis 0 of [P+S]'],
+    [() => ops.splitLike(x('S', 8), 2, []), 'splitLike: axis 2 is outside [S,8]'],
+  ],
+  padLike: [
+    [() => ops.padLike(x(3), 0, 6, y(8)), 'padLike: 3 from 6 on is outside axis 0 of [8]'],
+    [() => ops.padLike(x(3), 0, -1, y(8)), 'padLike: 3 from -1 on is outside axis 0 of [8]'],
+    [() => ops.padLike(x('n'), 0, 'm', y('P')), 'no axis of [P] has the size m'],
+    [() => ops.padLike(half(2), 0, 0, half(6)), 'padLike: types differ, float16 x float32'],
+    [() => ops.padLike(x(2), 1, 0, x(6)), 'padLike: axis 1 is outside [2]'],
+  ],
   padTo: [
     [() => ops.padTo(x('S', 8), 1, 6), 'padTo: axis 1 of [S,8] cannot grow to 6'],
     [() => ops.padTo(x('S', 8), 0, 6), 'padTo: axis 0 of [S,8] cannot grow to 6'],
@@ -253,12 +303,14 @@ const refused: Readonly<Record<Constructor, readonly [built: () => unknown, mess
     [() => ops.gather(x(9, 8), x('S')), 'gather: indices are float32, expected int64 or int32'],
     [() => ops.gather(x(9, 8), whole('S'), 2), 'gather: axis 2 is outside [9,8]'],
   ],
+  oneHot: [[() => ops.oneHot(x('S'), 8), 'oneHot: indices are float32, expected int64 or int32']],
   expand: [
     [() => ops.expand(x(2), [3], y(3)), 'expand: [2] does not broadcast to [3]'],
     [() => ops.expand(x(3), [1], y(3)), 'expand: [3] does not broadcast to [1]'],
     [() => ops.expand(x(1, 3), [3], y(3)), 'expand: [1,3] does not broadcast to [3]'],
-    [() => ops.expand(x(1), ['B'], y('S', 3)), 'expand: no axis of [S,3] has the size B'],
+    [() => ops.expand(x(1), ['B'], y('S', 3)), 'no axis of [S,3] has the size B'],
   ],
+  runtimeSize: [[() => ops.runtimeSize('S', x('P', 'P+S')), 'no axis of [P,P+S] has the size S']],
   groupQueryAttention: [
     [() => groupQueryAttention({ q: [1, 'S', 33] }), 'groupQueryAttention: q is [1,S,33], expected [1,S,32]'],
     [() => groupQueryAttention({ k: [1, 'P', 16] }), 'groupQueryAttention: k is [1,P,16], expected [1,S,16]'],
@@ -364,6 +416,10 @@ describe('an expression', () => {
   ])('writes %s constants as little-endian bytes', (dtype, values, bytes) => {
     const { node } = ops.constant(values, dtype as 'int32', [2])
     expect([...(node.value as Uint8Array)]).toEqual(bytes)
+  })
+
+  it.each<DType>(['int64', 'int32', 'float32'])('reads %s constants as they were written', dtype => {
+    expect(ops.constantValues(ops.constant([3, -70_000], dtype as 'int32', [2]))).toEqual([3, -70_000])
   })
 })
 

@@ -67,7 +67,7 @@ describe('a graph prints as text', () => {
         %7: float32[S,2,6] = Concat(%5, %6, axis=2)
         %8: float32[S,2,6] = Mul(%7, sin)
         %9: float32[S,2,6] = Add(%3, %8)
-        %10: float32[S,2,8] = Pad(%9, [0,0,0,0,0,2], 0)
+        %10: float32[S,2,8] = Pad(%9, [0,2], 0, [2])
         %11: float32[1,S,16] = Reshape(%10, [1,-1,16])
         # model.layers.0.self_attn.k_proj
         %12: float32[S,6] = Gemm(%0, "model.layers.0.self_attn.k_proj.weight", transB=1)
@@ -80,13 +80,13 @@ describe('a graph prints as text', () => {
         %18: float32[S,1,6] = Concat(%16, %17, axis=2)
         %19: float32[S,1,6] = Mul(%18, sin)
         %20: float32[S,1,6] = Add(%14, %19)
-        %21: float32[S,1,8] = Pad(%20, [0,0,0,0,0,2], 0)
+        %21: float32[S,1,8] = Pad(%20, [0,2], 0, [2])
         %22: float32[1,S,8] = Reshape(%21, [1,-1,8])
         # model.layers.0.self_attn.v_proj
         %23: float32[S,6] = Gemm(%0, "model.layers.0.self_attn.v_proj.weight", transB=1)
         # model.layers.0.self_attn
         %24: float32[S,1,6] = Reshape(%23, [0,1,6])
-        %25: float32[S,1,8] = Pad(%24, [0,0,0,0,0,2], 0)
+        %25: float32[S,1,8] = Pad(%24, [0,2], 0, [2])
         %26: float32[1,S,8] = Reshape(%25, [1,-1,8])
         %27.0: float32[1,S,16], %27.1: float32[1,1,P,8], %27.2: float32[1,1,P,8] = GroupQueryAttention(%11, %22, %26, key.0, value.0, last_position, total_length, num_heads=2, kv_num_heads=1, scale=0.408248290463863)
         %28: float32[S,2,8] = Reshape(%27.0, [-1,2,8])

@@ -127,6 +127,16 @@ const cases: Readonly<Record<NodeKind, readonly [Case, ...Case[]]>> = {
   Mul: binary(ops.mul, (a, b) => a * b) as [Case, Case],
   Div: binary(ops.div, (a, b) => a / b) as [Case, Case],
   Neg: [unary('the other sign', ops.neg, x => -x)],
+  Exp: [unary('e^x', ops.exp, Math.exp)],
+  Erf: [unary('the error function', ops.erf, erf, 3)],
+  Sqrt: [
+    unary(
+      'the square root',
+      x => ops.sqrt(ops.mul(x, x)),
+      x => Math.sqrt(x * x),
+    ),
+  ],
+  Sign: [unary('the side of zero', ops.sign, Math.sign)],
   Relu: [unary('nothing below zero', ops.relu, x => (x > 0 ? x : 0))],
   Sigmoid: [unary('1 / (1 + e^-x)', ops.sigmoid, x => 1 / (1 + Math.exp(-x)))],
   Tanh: [unary('the hyperbolic tangent', ops.tanh, x => (Math.exp(2 * x) - 1) / (Math.exp(2 * x) + 1))],
@@ -207,6 +217,25 @@ const cases: Readonly<Record<NodeKind, readonly [Case, ...Case[]]>> = {
         array([B!, S!, 2], (i, j, k) => 1 / sum(S!, l => Math.exp(at(x!, i, l, k) - at(x!, i, j, k)))),
     },
   ],
+  LogSoftmax: [
+    {
+      title: 'over the last axis, also where the softmax vanishes',
+      inputs: { x: ['B', 'S', 'P'] },
+      build: ({ x }) => ops.logSoftmax(ops.mul(x!, ops.scalar(200))),
+      expected: ({ x }, { B, S, P }) =>
+        array(
+          [B!, S!, P!],
+          (i, j, k) => -Math.log(sum(P!, l => Math.exp(200 * (at(x!, i, j, l) - at(x!, i, j, k))))),
+        ),
+    },
+    {
+      title: 'over an inner axis',
+      inputs: { x: ['B', 'S', 2] },
+      build: ({ x }) => ops.logSoftmax(x!, -2),
+      expected: ({ x }, { B, S }) =>
+        array([B!, S!, 2], (i, j, k) => -Math.log(sum(S!, l => Math.exp(at(x!, i, l, k) - at(x!, i, j, k))))),
+    },
+  ],
   LayerNormalization: [
     {
       title: 'over the last axis',
@@ -245,6 +274,15 @@ const cases: Readonly<Record<NodeKind, readonly [Case, ...Case[]]>> = {
       expected: ({ x }, { B, S }) => array([B!], i => sum(S!, j => at(x!, i, j)) / S!),
     },
   ],
+  ReduceSum: [
+    {
+      title: 'over several axes, which are kept',
+      inputs: { x: ['B', 'S', 'P'] },
+      build: ({ x }) => ops.reduceSum(x!, [0, -1]),
+      expected: ({ x }, { B, S, P }) =>
+        array([1, S!, 1], (_, j) => sum(B!, i => sum(P!, k => at(x!, i, j, k)))),
+    },
+  ],
   Reshape: [
     {
       title: 'axes joined',
@@ -263,6 +301,13 @@ const cases: Readonly<Record<NodeKind, readonly [Case, ...Case[]]>> = {
       inputs: { x: [1, 'S', 4] },
       build: ({ x }) => ops.reshape(x!, ['S', 2, 2]),
       expected: ({ x }, { S }) => ({ shape: [S!, 2, 2], data: x!.data }),
+    },
+    {
+      title: 'two named sizes that move, as large as those of another tensor',
+      inputs: { x: ['B*S', 2], like: ['S', 'B'] },
+      feed: (name, { B, S }) => (name === 'x' ? array([B! * S!, 2], (i, j) => 2 * i + j) : undefined),
+      build: ({ x, like }) => ops.reshape(x!, ['B', 'S', 2], like!),
+      expected: ({ x }, { B, S }) => ({ shape: [B!, S!, 2], data: x!.data }),
     },
   ],
   Transpose: [
@@ -311,7 +356,28 @@ const cases: Readonly<Record<NodeKind, readonly [Case, ...Case[]]>> = {
       expected: ({ x }, { S }) => array([2, S!, 3], (i, j, k) => at(x!, i, j, k)),
     },
   ],
+  Split: [
+    {
+      title: 'the second part, each as long as the tensor it undoes',
+      inputs: { a: ['B', 'S'], b: ['B', 'P'] },
+      build: ({ a, b }) => ops.splitLike(ops.concat([a!, b!], 1), 1, [a!, b!])[1]!,
+      expected: ({ b }) => b!,
+    },
+  ],
   Pad: [
+    {
+      title: 'zeros around a part whose place is known when the graph runs',
+      inputs: { x: ['B', 'S'] },
+      build: ({ x }) => ops.padLike(ops.slice(x!, 1, -2, -1), 1, 'S-2', x!),
+      expected: ({ x }, { B, S }) => array([B!, S!], (i, j) => (j === S! - 2 ? at(x!, i, j) : 0)),
+    },
+    {
+      title: 'zeros after a length known at run time',
+      inputs: { x: [2, 8, 3], length: ['int64', [1]] },
+      feed: (name, { S }) => (name === 'length' ? array([1], () => S!) : undefined),
+      build: ({ x, length }) => ops.padLike(ops.sliceTo(x!, 1, length!, 'S'), 1, 0, x!),
+      expected: ({ x }, { S }) => array([2, 8, 3], (i, j, k) => (j < S! ? at(x!, i, j, k) : 0)),
+    },
     {
       title: 'zeros at the end of one axis',
       inputs: { x: ['S', 5, 2] },
@@ -336,6 +402,15 @@ const cases: Readonly<Record<NodeKind, readonly [Case, ...Case[]]>> = {
       expected: ({ x }, { S }) => array([S!, 2], (i, j) => at(x!, i, 2, j)),
     },
   ],
+  OneHot: [
+    {
+      title: '1 at each index',
+      inputs: { index: ['int64', ['B', 'S']] },
+      feed: (_, { B, S }) => array([B!, S!], (i, j) => (5 * i + 7 * j) % 9),
+      build: ({ index }) => ops.oneHot(index!, 9),
+      expected: ({ index }, { B, S }) => array([B!, S!, 9], (i, j, k) => (at(index!, i, j) === k ? 1 : 0)),
+    },
+  ],
   Expand: [
     {
       title: 'to constant sizes',
@@ -350,6 +425,12 @@ const cases: Readonly<Record<NodeKind, readonly [Case, ...Case[]]>> = {
       inputs: { x: [1, 1, 3], like: ['S', 4, 'B'] },
       build: ({ x, like }) => ops.expand(x!, ['B', 'S', 3], like!),
       expected: ({ x }, { B, S }) => array([B!, S!, 3], (i, j, k) => at(x!, i, j, k)),
+    },
+    {
+      title: 'a size of another tensor but for a number',
+      inputs: { x: [1, 3], like: ['B', 'S'] },
+      build: ({ x, like }) => ops.expand(x!, ['S-1', 3], like!),
+      expected: ({ x }, { S }) => array([S! - 1, 3], (i, j) => at(x!, i, j)),
     },
   ],
   GroupQueryAttention: [
