@@ -1,0 +1,108 @@
+/**
+ * The paper's input gradient (section 4.3): where a change of the pixels would change the answer's first token most,
+ * among pixels at edges. A gradient is noisy on even surfaces, so those are masked out.
+ *
+ * H, W the model's input in pixels · N cells a side, of H/N pixels each
+ */
+
+/** Side of the median filter that smooths the edges: 3 as the paper says, 7 as the official code has it. */
+export type EdgeMedian = 3 | 7
+
+/** The L2 norm over channels: [3,H,W] -> [H,W]. */
+export function channelNorm(x: Float32Array): Float32Array {
+  const plane = x.length / 3
+  return Float32Array.from({ length: plane }, (_, i) =>
+    Math.hypot(x[i] as number, x[i + plane] as number, x[i + 2 * plane] as number),
+  )
+}
+
+/**
+ * 1 at edges, 0 elsewhere: the picture less its blur (Gaussian, 3 x 3), its norm over channels, median filtered, above
+ * the median of all pixels.
+ *
+ * @param pixels [3,H,W], 0 to 1
+ * @returns [H,W]
+ */
+export function edgeMask(pixels: Float32Array, width: number, median: EdgeMedian): Float32Array {
+  const plane = pixels.length / 3
+  const detail = pixels.slice()
+  for (let channel = 0; channel < 3; channel++) {
+    const part = detail.subarray(channel * plane, (channel + 1) * plane)
+    const smooth = blur(part, width)
+    for (let i = 0; i < plane; i++) part[i] = (part[i] as number) - (smooth[i] as number)
+  }
+  const edges = medianFilter(channelNorm(detail), width, median)
+  const threshold = medianOf(edges)
+  return edges.map(edge => (edge > threshold ? 1 : 0))
+}
+
+/** Means over square cells: [H,W] -> [N,N]. Pixels past the last whole cell are left out. */
+export function meanPool(values: Float32Array, width: number, cell: number): Float32Array {
+  const height = values.length / width
+  const [rows, columns] = [Math.floor(height / cell), Math.floor(width / cell)]
+  const sums = new Float64Array(rows * columns)
+  for (let y = 0; y < rows * cell; y++) {
+    for (let x = 0; x < columns * cell; x++) {
+      const at = Math.floor(y / cell) * columns + Math.floor(x / cell)
+      sums[at] = (sums[at] as number) + (values[y * width + x] as number)
+    }
+  }
+  return Float32Array.from(sums, sum => sum / (cell * cell))
+}
+
+/** Of the 3 x 3 kernel, as torchvision derives it from the size. */
+const blurSigma = 0.8
+const side = Math.exp(-0.5 / blurSigma ** 2)
+const kernel = [side, 1, side].map(weight => weight / (1 + 2 * side))
+
+/** Separable 3 x 3 Gaussian; beyond the border the picture is mirrored without its last pixel. */
+function blur(plane: Float32Array, width: number): Float32Array {
+  const height = plane.length / width
+  const across = plane.map((_, i) => {
+    const [row, x] = [i - (i % width), i % width]
+    return weigh(offset => plane[row + mirror(x + offset, width)] as number)
+  })
+  return across.map((_, i) => {
+    const [y, x] = [Math.floor(i / width), i % width]
+    return weigh(offset => across[mirror(y + offset, height) * width + x] as number)
+  })
+}
+
+const weigh = (at: (offset: number) => number): number =>
+  kernel.reduce((sum, weight, i) => sum + weight * at(i - 1), 0)
+
+const mirror = (i: number, length: number): number => {
+  if (length === 1) return 0
+  return i < 0 ? -i : i >= length ? 2 * length - 2 - i : i
+}
+
+/** Median over a square about each pixel; beyond the border the picture is mirrored with its last pixel. */
+function medianFilter(plane: Float32Array, width: number, size: number): Float32Array {
+  const height = plane.length / width
+  const reach = (size - 1) / 2
+  const window = new Float32Array(size * size)
+  return plane.map((_, i) => {
+    const [y, x] = [Math.floor(i / width), i % width]
+    let n = 0
+    for (let dy = -reach; dy <= reach; dy++) {
+      const row = mirrorWithEdge(y + dy, height) * width
+      for (let dx = -reach; dx <= reach; dx++)
+        window[n++] = plane[row + mirrorWithEdge(x + dx, width)] as number
+    }
+    return window.sort()[(n - 1) / 2] as number
+  })
+}
+
+const mirrorWithEdge = (i: number, length: number): number => {
+  const period = 2 * length
+  const phase = ((i % period) + period) % period
+  return phase < length ? phase : period - 1 - phase
+}
+
+/** The middle value, or the mean of the two in the middle. */
+function medianOf(values: Float32Array): number {
+  const sorted = values.toSorted()
+  const middle = sorted.length >> 1
+  if (sorted.length % 2 === 1) return sorted[middle] as number
+  return ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
+}
