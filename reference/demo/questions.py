@@ -79,13 +79,25 @@ def pick(rng, options):
 
 
 def phrase(rng, family: str, named: str, held_out: bool) -> str:
-    """One template, filled in; in training now and then without its capital or its last mark."""
-    text = pick(rng, (HELD_OUT if held_out else TRAINED)[family]).format(c=pick(rng, CHARACTER_WORDS), r=named)
+    """One template, filled in; in training now and then with an unknown word, without its capital or its last mark."""
+    template = pick(rng, (HELD_OUT if held_out else TRAINED)[family])
+    if not held_out and rng.random() < 0.15:
+        template = with_unknown_word(rng, template)
+    text = template.format(c=pick(rng, CHARACTER_WORDS), r=named)
     if held_out:
         return text
     if rng.random() < 0.2:
         text = text[0].lower() + text[1:]
     return text[:-1] if rng.random() < 0.1 else text
+
+
+def with_unknown_word(rng, template: str) -> str:
+    """A word no tokenizer entry has, in the place of one that names nothing or between two."""
+    parts = template.split()
+    n = int(rng.integers(len(parts)))
+    if "{" in parts[n] or rng.random() < 0.4:
+        return " ".join([*parts[:n], "zz", *parts[n:]])
+    return " ".join([*parts[:n], "zz", *parts[n + 1 :]])
 
 
 def references(things: list[Thing], n: int, rng) -> list[str]:
@@ -142,7 +154,7 @@ def description(things: list[Thing]) -> Question:
     return Question(GENERAL, text, None, "describe")
 
 
-def random_question(things: list[Thing], rng, n: int | None = None, chances=(0.6, 0.14, 0.14, 0.12)) -> Question:
+def random_question(things: list[Thing], rng, n: int | None = None, chances=(0.4, 0.25, 0.25, 0.1)) -> Question:
     n = int(rng.integers(len(things))) if n is None else n
     family = list(ASK)[rng.choice(len(ASK), p=chances)]
     return ASK[family](things, n, rng)
