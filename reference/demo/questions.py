@@ -144,6 +144,7 @@ def exists_question(things, n, rng, held_out=False) -> Question:
     return Question(phrase(rng, "exists", f"{colour} {shape}", held_out), "no", None, "exists")
 
 
+MOSTLY_READ, MIXED = (0.7, 0.1, 0.1, 0.1), (0.4, 0.25, 0.25, 0.1)  # shares of the families, in the order below
 ASK = {"read": read_question, "colour": colour_question, "shape": shape_question, "exists": exists_question}
 
 
@@ -154,7 +155,7 @@ def description(things: list[Thing]) -> Question:
     return Question(GENERAL, text, None, "describe")
 
 
-def random_question(things: list[Thing], rng, n: int | None = None, chances=(0.4, 0.25, 0.25, 0.1)) -> Question:
+def random_question(things: list[Thing], rng, n: int | None = None, chances=MOSTLY_READ) -> Question:
     n = int(rng.integers(len(things))) if n is None else n
     family = list(ASK)[rng.choice(len(ASK), p=chances)]
     return ASK[family](things, n, rng)

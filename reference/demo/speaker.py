@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from model import LanguageModel, Projector
-from questions import Question, description, random_question
+from questions import MOSTLY_READ, Question, description, random_question
 from scenes import CHARACTERS, Thing
 from tokenizer import VOCABULARY
 
@@ -26,7 +26,9 @@ class Speaker(nn.Module):
         return self.language(x, places, mask.to(torch.bfloat16) if torch.is_autocast_enabled("cpu") else mask)
 
 
-def choose_questions(rng, things: list[Thing], views: list[np.ndarray], count: int) -> tuple[list[Question], list[bool]]:
+def choose_questions(
+    rng, things: list[Thing], views: list[np.ndarray], count: int, chances=MOSTLY_READ
+) -> tuple[list[Question], list[bool]]:
     """Questions about a scene, and which of them ask for a character that can be read in one of the views.
 
     `views` holds the labels of each view. Things readable there, and things in the second view, are asked about more."""
@@ -37,7 +39,7 @@ def choose_questions(rng, things: list[Thing], views: list[np.ndarray], count: i
     if len(views) > 1:
         weight = weight * np.where(np.isin(characters, views[1][2]), 3.0, 1.0)
     picked = rng.choice(len(things), count, p=weight / weight.sum())
-    questions = [random_question(things, rng, int(n)) for n in picked]
+    questions = [random_question(things, rng, int(n), chances) for n in picked]
     if rng.random() < 0.5:
         questions[-1] = description(things)
     return questions, [q.family == "read" and glyph[q.thing] >= READABLE for q in questions]

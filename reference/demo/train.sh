@@ -22,8 +22,8 @@ $PYTHON features.py "$WORK/pool" "$WORK/vision.pt" "$WORK/features" mixed 8 14
 $PYTHON features.py "$WORK/pool" "$WORK/vision.pt" "$WORK/features" big 1 2
 $PYTHON train_connector.py "$WORK/pool" "$WORK/features" "$WORK/language.pt" "$WORK/connector.pt" 100
 
-# 5. All of it together, two processes. JOINT minutes.
-$PYTHON train_joint.py "$WORK/pool" "$WORK/vision.pt" "$WORK/connector.pt" "$WORK/joint.pt" 1000
+# 5. All of it together, two processes. 40 to 60 minutes.
+$PYTHON train_joint.py "$WORK/pool" "$WORK/vision.pt" "$WORK/connector.pt" "$WORK/joint.pt" 2000
 
 # 6. The checkpoint, the held-out pictures, the score.
 $PYTHON export.py "$WORK/joint.pt" "$WORK/joint.pt" "$DEMO/model"

@@ -21,6 +21,7 @@ from model import pixels
 from optimise import Optimiser
 from pack import collate, pack
 from pool import load_scenes, shards
+from questions import MIXED
 from speaker import Speaker, choose_questions, score
 from train_vision import Taught, losses
 
@@ -57,7 +58,7 @@ class Scenes:
             n = int(rng.integers(len(scenes)))
             which = [0] + [int(rng.integers(1, views.shape[1]))] * (images - 1)
             seen = [all_labels[n, v] for v in which]
-            questions, can = choose_questions(rng, scenes[n]["things"], seen, args.questions)
+            questions, can = choose_questions(rng, scenes[n]["things"], seen, args.questions, MIXED)
             light = rng.uniform(0.85, 1.12)
             pictures.append(np.clip(views[n, which] * light, 0, 255).astype(np.uint8))
             labels.append(seen)
