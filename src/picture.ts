@@ -1,6 +1,6 @@
 import pLimit from 'p-limit'
 import { type CropChoice, type ImportanceMap, type NoCropReason, selectCrop } from './crop/select.ts'
-import { Context } from './decode/context.ts'
+import { Context, type ProbeOptions } from './decode/context.ts'
 import { greedy } from './decode/greedy.ts'
 import type { Prompt } from './decode/prompt.ts'
 import { type Box, cropImage, type Image } from './image/image.ts'
@@ -165,11 +165,11 @@ export class Picture {
 
   #looker(question: string, signal: AbortSignal | undefined): Looker {
     return {
-      attention: layers => this.#attention(question, layers, signal),
+      read: (reading, layers) => this.#read(question, layers, { reading, signal }),
       generalAttention: async layers => {
         const missing = layers.filter(layer => !this.#general.has(layer))
         if (missing.length > 0) {
-          const maps = await this.#attention(generalQuestion, missing, signal)
+          const maps = await this.#read(generalQuestion, missing, { signal })
           for (const [i, layer] of missing.entries()) this.#general.set(layer, maps[i] as Float32Array)
         }
         return layers.map(layer => this.#general.get(layer) as Float32Array)
@@ -177,15 +177,11 @@ export class Picture {
     }
   }
 
-  /** Attention of the starting answer token to the picture's cells: [L][N]. */
-  async #attention(
-    question: string,
-    layers: readonly number[],
-    signal?: AbortSignal,
-  ): Promise<Float32Array[]> {
+  /** What is read of the starting answer token at the picture's cells: [L][N]. */
+  async #read(question: string, layers: readonly number[], options: ProbeOptions): Promise<Float32Array[]> {
     const prompt = promptFor(this.#mllm, question, [this.#encoded])
-    await this.#context.hold(prompt.slice(0, -1), signal)
-    const rows = await this.#context.probe(prompt.at(-1) as Prompt[number], layers, signal)
+    await this.#context.hold(prompt.slice(0, -1), options.signal)
+    const rows = await this.#context.probe(prompt.at(-1) as Prompt[number], layers, options)
     const { rows: down, columns } = this.#encoded.geometry.grid
     const first = prompt.indexOf(this.#encoded.rows[this.#mllm.model.vision.firstCell] as Prompt[number])
     return rows.map(row => row.slice(first, first + down * columns))

@@ -26,7 +26,7 @@ export function withLookOptions(command: Command): Command {
     .option('-q, --question <text>', 'one more question about the same picture (repeat it)', collect)
     .option('-m, --model <id|folder>', 'a LLaVA checkpoint (default: the demo model)')
     .addOption(
-      new Option('--method <name>', 'how to find where to look: rel-att, or none')
+      new Option('--method <name>', 'how to find where to look: rel-att, grad-att, or none')
         .argParser(usage(parseMethod))
         .default('rel-att'),
     )

@@ -1,9 +1,18 @@
 import type { LanguageModel } from '../models/model.ts'
 import { float32Value, floats, int32Value, int64Value, type Session, type Value } from '../onnx/session.ts'
+import { attention, type Reading } from './probe.ts'
 import { commonPrefix, type Prompt } from './prompt.ts'
 import type { DecoderSessions } from './sessions.ts'
 
 // n cached positions · P places in the cache · S new positions · C width · K key/value heads · D head size · V vocabulary
+
+export interface ProbeOptions {
+  /** Default: the attention, heads averaged. */
+  readonly reading?: Reading
+  /** The token that a gradient is taken of; null: the likeliest. */
+  readonly target?: number | null
+  readonly signal?: AbortSignal | undefined
+}
 
 /** Places are added in steps of this many, so that a growing answer does not copy the cache at every token. */
 const placeStep = 256
@@ -66,28 +75,29 @@ export class Context {
   }
 
   /**
-   * What the position after the cached ones attends to, without caching it.
-   * @returns for each layer asked for, the mean over heads of its attention to all n + 1 positions; each sums to 1
+   * What is read of the position after the cached ones, without caching it.
+   * @returns for each layer asked for a row over all n + 1 positions: its attention, unless another reading is asked for
    */
   async probe(
     next: Prompt[number],
     layers: readonly number[],
-    signal?: AbortSignal,
+    options: ProbeOptions = {},
   ): Promise<Float32Array[]> {
+    const { reading = attention, target = null, signal } = options
     this.#requireRoom(this.length + 1)
-    const session = await this.#sessions.probe(layers, false)
+    if (target !== null) requireKnown([target], this.#language.vocabularySize)
+    const session = await this.#sessions.probe(reading, layers, target === null ? 'likeliest' : 'fed')
     signal?.throwIfAborted()
     this.#grow(this.length + 1)
-    const depth = Math.max(...layers) + 1
-    const cache = Object.entries(this.#cache).filter(([name]) => layerOf(name) < depth)
     const feeds = {
       ...(await this.#embed([next], this.length, signal)),
-      ...Object.fromEntries(cache),
+      ...this.#cache,
       length: int64Value([this.length]),
+      target: int64Value([target ?? 0]),
     }
-    const attentions = floats(await session.run(feeds), 'attentions')
+    const rows = floats(await session.run(feeds), 'attentions')
     const width = this.length + 1
-    return layers.map((_, i) => attentions.subarray(i * width, (i + 1) * width))
+    return Array.from({ length: rows.length / width }, (_, i) => rows.subarray(i * width, (i + 1) * width))
   }
 
   /** Gives the cache's memory back; the context can be used again and starts from nothing. */
@@ -133,8 +143,6 @@ export class Context {
     }
   }
 }
-
-const layerOf = (name: string): number => Number(name.slice(name.indexOf('.') + 1))
 
 const outputsOver = (cache: Readonly<Record<string, Value>>): Record<string, Value> =>
   Object.fromEntries(Object.entries(cache).map(([name, value]) => [`${name}.out`, value]))

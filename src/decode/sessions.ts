@@ -1,12 +1,19 @@
+import { inputsOf } from '../graph/graph.ts'
+import { argMax, input } from '../graph/ops.ts'
 import type { LanguageModel } from '../models/model.ts'
-import type { Engine, Session } from '../onnx/session.ts'
+import type { Engine, Session, Values } from '../onnx/session.ts'
+import type { Reading } from './probe.ts'
 
 /** The sessions of one language model, opened when first needed and shared by every picture. */
 export interface DecoderSessions {
   readonly language: LanguageModel
   embed(): Promise<Session>
   decode(): Promise<Session>
-  probe(layers: readonly number[], withLogits: boolean): Promise<Session>
+  /**
+   * `attentions` [L,n+1]: a reading of the layers asked for. The session takes of its feeds what these layers need.
+   * @param target whether the target is fed, as `target`; otherwise it is the likeliest token
+   */
+  probe(reading: Reading, layers: readonly number[], target: 'fed' | 'likeliest'): Promise<Session>
   release(): Promise<void>
 }
 
@@ -25,8 +32,8 @@ export function decoderSessions(engine: Engine, language: LanguageModel): Decode
     language,
     embed: () => once('embed', () => engine.open(language.embed())),
     decode: () => once('decode', () => engine.open(language.decode())),
-    probe: (layers, withLogits) =>
-      once(`probe ${layers} ${withLogits}`, () => engine.open(language.probe(layers, withLogits))),
+    probe: (reading, layers, target) =>
+      once(`${reading.name} ${layers} ${target}`, () => openProbe(engine, language, reading, layers, target)),
     async release() {
       const sessions = await Promise.allSettled(opened.values())
       opened.clear()
@@ -35,4 +42,21 @@ export function decoderSessions(engine: Engine, language: LanguageModel): Decode
       )
     },
   }
+}
+
+async function openProbe(
+  engine: Engine,
+  language: LanguageModel,
+  reading: Reading,
+  layers: readonly number[],
+  target: 'fed' | 'likeliest',
+): Promise<Session> {
+  const probe = language.probe()
+  const token = target === 'fed' ? input('target', 'int64', [1]) : argMax(probe.logits)
+  const graph = { outputs: { attentions: reading.build(probe, layers, token) } }
+  const session = await engine.open(graph)
+  const names = new Set(inputsOf(graph).map(x => x.node.value as string))
+  const needed = (feeds: Values): Values =>
+    Object.fromEntries(Object.entries(feeds).filter(([name]) => names.has(name)))
+  return { ...session, run: (feeds, into) => session.run(needed(feeds), into) }
 }

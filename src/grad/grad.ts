@@ -1,7 +1,15 @@
 import { formatShape, sizeOf } from '../graph/dimension.ts'
 import { nodesOf } from '../graph/graph.ts'
 import { add, constant } from '../graph/ops.ts'
-import { GraphError, type Node, resultOf, scoped, type Tensor, type WeightSource } from '../graph/tensor.ts'
+import {
+  GraphError,
+  isFloat,
+  type Node,
+  resultOf,
+  scoped,
+  type Tensor,
+  type WeightSource,
+} from '../graph/tensor.ts'
 import { rules } from './rules.ts'
 
 /**
@@ -50,7 +58,8 @@ function nodesFrom(xs: readonly Tensor[], nodes: readonly Node[]): ReadonlySet<N
 }
 
 const isOnTheWay = (tensor: Tensor, xs: readonly Tensor[], nodes: ReadonlySet<Node>): boolean =>
-  nodes.has(tensor.node) || xs.some(x => x.node === tensor.node && x.index === tensor.index)
+  isFloat(tensor) &&
+  (nodes.has(tensor.node) || xs.some(x => x.node === tensor.node && x.index === tensor.index))
 
 /** Gives what has reached a node's result to those of its inputs that are on the way. */
 function propagate(node: Node, gradients: Gradients, way: Way): void {

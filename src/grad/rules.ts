@@ -63,7 +63,7 @@ export const rules: Readonly<Record<NodeKind, Rule | 'no gradient'>> = {
     mul(g, node.attributes.approximate === 'tanh' ? tanhGeluSlope(x) : geluSlope(x)),
   ],
   Sign: 'no gradient',
-  Cast: (g, [x]) => [isFloat(x) ? cast(g, x.dtype) : null],
+  Cast: (g, [x]) => [cast(g, x.dtype)],
 
   MatMul: (g, [a, b]) => [sumTo(a, matmul(g, swapLast(b))), sumTo(b, matmul(swapLast(a), g))],
   Gemm: (g, [x, w, bias]) => [
@@ -116,6 +116,7 @@ export const rules: Readonly<Record<NodeKind, Rule | 'no gradient'>> = {
   Expand: (g, [x]) => [sumTo(x, g)],
   Split: 'no gradient',
   Gather: 'no gradient',
+  ArgMax: 'no gradient',
   OneHot: 'no gradient',
   Shape: 'no gradient',
   GroupQueryAttention: 'no gradient',
@@ -130,8 +131,6 @@ function sumTo(x: Tensor, g: Tensor): Tensor {
   })
   return reshape(reduceSum(g, axes), x.shape, x)
 }
-
-const isFloat = ({ dtype }: Tensor): boolean => dtype.includes('float')
 
 const axisOf = (node: Node): number => node.attributes.axis as number
 

@@ -12,6 +12,7 @@ import {
   type DType,
   dimension,
   GraphError,
+  isFloat,
   makeNode,
   type NodeKind,
   normalizeAxis,
@@ -284,6 +285,12 @@ function pad(name: string, x: Tensor, axis: number, pads: Tensor, size: Dimensio
   return make('Pad', [x, pads, zero, integers(axis)], x.dtype, x.shape.with(axis, size))
 }
 
+/** Where an axis, which is dropped, has its largest number; the first such place. int64. */
+export function argMax(x: Tensor, axis = -1): Tensor {
+  const normal = normalizeAxis(x, axis, 'argMax')
+  return make('ArgMax', [x], 'int64', x.shape.toSpliced(normal, 1), { axis: normal, keepdims: 0 })
+}
+
 /** 1 at an index and 0 elsewhere: [...] -> float32 [...,depth]. */
 export function oneHot(indices: Tensor, depth: number): Tensor {
   requireIndices('oneHot', indices)
@@ -446,7 +453,7 @@ function sameSize(what: string, a: Tensor, axisOfA: number, b: Tensor, axisOfB: 
 }
 
 function requireFloat(name: string, x: Tensor): Tensor {
-  if (x.dtype === 'float32' || x.dtype === 'float16' || x.dtype === 'bfloat16') return x
+  if (isFloat(x)) return x
   throw new GraphError(`${name}: ${x.dtype}${formatShape(x.shape)} is not of a float type`)
 }
 

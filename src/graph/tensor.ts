@@ -21,6 +21,7 @@ export const nodeKinds = {
   Weight: 'leaf',
   Constant: 'leaf',
   Add: 'ai.onnx',
+  ArgMax: 'ai.onnx',
   Cast: 'ai.onnx',
   Concat: 'ai.onnx',
   Div: 'ai.onnx',
@@ -62,6 +63,9 @@ export interface Result {
   readonly dtype: DType
   readonly shape: Shape
 }
+
+export const isFloat = ({ dtype }: Result): boolean =>
+  dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16'
 
 export interface Node {
   readonly kind: NodeKind

@@ -1,4 +1,5 @@
 import type { Graph } from '../graph/graph.ts'
+import type { Tensor } from '../graph/tensor.ts'
 import type { Geometry } from '../image/geometry.ts'
 import type { Image } from '../image/image.ts'
 import type { Fit } from '../image/preprocess.ts'
@@ -14,7 +15,7 @@ export interface ModelFiles {
   readonly fit: Fit | null
 }
 
-/** The decoder half of a model: three graphs over one key/value cache. */
+/** The decoder half of a model: three expressions over one key/value cache. */
 export interface LanguageModel {
   readonly layers: number
   readonly hiddenSize: number
@@ -27,7 +28,18 @@ export interface LanguageModel {
   rotaryTables(start: number, count: number): { cos: Float32Array; sin: Float32Array }
   embed(): Graph
   decode(): Graph
-  probe(layers: readonly number[], withLogits: boolean): Graph
+  probe(): Probe
+}
+
+/**
+ * One position over a cache of n, attention written out so that it can be read and differentiated. A graph made of it
+ * computes as many layers as what is read of it needs.
+ */
+export interface Probe {
+  /** Of each layer [K,H/K,n+1]: that position's softmax attention, query heads in groups of one key head. */
+  readonly attentions: readonly Tensor[]
+  /** [1,V] */
+  readonly logits: Tensor
 }
 
 /** The picture half of a model: encoder and connector in one graph. */

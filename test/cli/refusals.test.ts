@@ -35,8 +35,8 @@ describe.concurrent('a call that cannot be understood ends with 2', () => {
     [['ask', picture, 'What', 'is', 'it?'], "too many arguments for 'ask'. Expected 2 arguments but got 4."],
     [['ask', picture, 'What?', '--modle', model], "unknown option '--modle' (Did you mean --model?)"],
     [
-      ['ask', picture, 'What?', '--method', 'grad-att'],
-      `option '--method <name>' argument 'grad-att' is invalid. method "grad-att" is not available; available: rel-att, none`,
+      ['ask', picture, 'What?', '--method', 'grad_att'],
+      `option '--method <name>' argument 'grad_att' is invalid. method "grad_att" is not available; available: rel-att, grad-att, none`,
     ],
     [
       ['ask', picture, 'What?', '--layers', '14-12'],

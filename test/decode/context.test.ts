@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Context } from '../../src/decode/context.ts'
+import type { Reading } from '../../src/decode/probe.ts'
 import type { Prompt } from '../../src/decode/prompt.ts'
 import type { DecoderSessions } from '../../src/decode/sessions.ts'
 import type { Engine, Session } from '../../src/onnx/session.ts'
@@ -90,28 +91,11 @@ describe('a context computes what Llama written out computes', () => {
   it('in both of its ways, probe and decoder, to the same logits', async () => {
     const model = tinyLlama()
     const sessions = await open(model)
-    const probe = await sessions.probe([0], true)
     const prompt = tokens(1)
     const decoded = await freshLogits(sessions, prompt)
-    const { cos, sin } = sessions.language.rotaryTables(0, 1)
-    const empty = { dtype: 'float32', shape: [1, 2, 0, 8], data: new Float32Array() } as const
-    const results = await probe.run({
-      inputs_embeds: {
-        dtype: 'float32',
-        shape: [1, 16],
-        data: Float32Array.from(model.weights['embed_tokens.weight']!.data)
-          .subarray(prompt[0]! * 16)
-          .slice(0, 16),
-      },
-      cos: { dtype: 'float32', shape: [1, 1, 8], data: cos },
-      sin: { dtype: 'float32', shape: [1, 1, 8], data: sin },
-      length: { dtype: 'int64', shape: [1], data: BigInt64Array.of(0n) },
-      'key.0': empty,
-      'value.0': empty,
-      'key.1': empty,
-      'value.1': empty,
-    })
-    expect(error(results.logits?.data as Float32Array, decoded)).toBeLessThan(tolerance)
+    const reading: Reading = { name: 'logits', build: ({ logits }) => logits }
+    const rows = await new Context(sessions).probe(prompt[0]!, [], { reading })
+    expect(error(Float32Array.from(rows.flatMap(row => [...row])), decoded)).toBeLessThan(tolerance)
   })
 
   it('for a prompt of one position', async () => {
@@ -256,7 +240,7 @@ describe('nothing is lost', () => {
     await check(await open(tinyLlama(), around), runs, async context => {
       await expect(context.hold(b, AbortSignal.abort())).rejects.toThrow('aborted')
       await expect(context.append(b, AbortSignal.abort())).rejects.toThrow('aborted')
-      await expect(context.probe(1, [0], AbortSignal.abort())).rejects.toThrow('aborted')
+      await expect(context.probe(1, [0], { signal: AbortSignal.abort() })).rejects.toThrow('aborted')
     })
   })
 

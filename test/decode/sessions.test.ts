@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import type { Reading } from '../../src/decode/probe.ts'
 import { decoderSessions } from '../../src/decode/sessions.ts'
 import { input } from '../../src/graph/ops.ts'
 import type { LanguageModel } from '../../src/models/model.ts'
-import type { Engine, Session } from '../../src/onnx/session.ts'
+import { type Engine, float32Value, type Session } from '../../src/onnx/session.ts'
 
 const graph = (name: string) => ({ outputs: { [name]: input(name, 'float32', []) } })
 
@@ -16,8 +17,10 @@ const language: LanguageModel = {
   rotaryTables: () => ({ cos: new Float32Array(), sin: new Float32Array() }),
   embed: () => graph('embed'),
   decode: () => graph('decode'),
-  probe: (layers, withLogits) => graph(`probe ${layers.join('+')} ${withLogits}`),
+  probe: () => ({ attentions: [], logits: input('logits', 'float32', [1, 1]) }),
 }
+
+const reading = (name: string): Reading => ({ name, build: ({ logits }) => logits })
 
 /** An engine that notes what it opens and releases, and fails as often as it is told to. */
 function notingEngine(failures = 0): { engine: Engine; notes: string[] } {
@@ -42,11 +45,29 @@ describe('the sessions of a decoder', () => {
     expect(notes).toEqual([])
     const both = await Promise.all([sessions.decode(), sessions.decode()])
     expect(both[0]).toBe(both[1])
-    await sessions.probe([1, 2], false)
-    await sessions.probe([1, 2], true)
-    await sessions.probe([1, 2], false)
+    for (const layers of [[1, 2], [12], [1, 2]]) await sessions.probe(reading('a'), layers, 'likeliest')
+    await sessions.probe(reading('b'), [12], 'likeliest')
+    await sessions.probe(reading('b'), [12], 'fed')
     await sessions.embed()
-    expect(notes).toEqual(['open decode', 'open probe 1+2 false', 'open probe 1+2 true', 'open embed'])
+    expect(notes).toEqual(['open decode', ...Array(4).fill('open attentions'), 'open embed'])
+  })
+
+  it('take of what a probe is fed what its layers need', async () => {
+    const fed: string[][] = []
+    const engine: Engine = {
+      device: 'cpu',
+      open: async () => ({
+        run: async feeds => {
+          fed.push(Object.keys(feeds))
+          return {}
+        },
+        release: async () => {},
+      }),
+    }
+    const value = float32Value(new Float32Array(1), [1, 1])
+    const session = await decoderSessions(engine, language).probe(reading('a'), [0], 'likeliest')
+    await session.run({ logits: value, 'key.7': value })
+    expect(fed).toEqual([['logits']])
   })
 
   it('are tried again when they could not be opened', async () => {
@@ -62,10 +83,10 @@ describe('the sessions of a decoder', () => {
     const sessions = decoderSessions(engine, language)
     const failed = sessions.embed()
     await sessions.decode()
-    const opening = sessions.probe([0], false)
+    const opening = sessions.probe(reading('a'), [0], 'likeliest')
     await Promise.all([sessions.release(), expect(failed).rejects.toThrow('no memory')])
     await opening
     await sessions.release()
-    expect(notes).toEqual(['open decode', 'open probe 0 false', 'release decode', 'release probe 0 false'])
+    expect(notes).toEqual(['open decode', 'open attentions', 'release decode', 'release attentions'])
   })
 })

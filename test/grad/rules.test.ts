@@ -125,6 +125,7 @@ const cases: Readonly<Record<NodeKind, readonly Case[] | 'no gradient'>> = {
   ],
   Split: 'no gradient',
   Gather: 'no gradient',
+  ArgMax: 'no gradient',
   OneHot: 'no gradient',
   Shape: 'no gradient',
   GroupQueryAttention: 'no gradient',

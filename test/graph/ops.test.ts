@@ -132,6 +132,10 @@ const inferred: Readonly<Record<Constructor, readonly [built: () => Tensor, type
     [() => ops.gather(x(100, 8), whole('B', 'S')), 'float32[B,S,8]'],
     [() => ops.gather(x('S', 8), whole(), 1), 'float32[S]'],
   ],
+  argMax: [
+    [() => ops.argMax(x('S', 23)), 'int64[S]'],
+    [() => ops.argMax(x('S', 'P'), 0), 'int64[P]'],
+  ],
   oneHot: [[() => ops.oneHot(whole('B', 1), 23), 'float32[B,1,23]']],
   expand: [
     [() => ops.expand(x(1, 1, 8), ['B', 1, 8], x('B', 4, 8)), 'float32[B,1,8]'],
@@ -303,6 +307,7 @@ const refused: Readonly<Record<Constructor, readonly [built: () => unknown, mess
     [() => ops.gather(x(9, 8), x('S')), 'gather: indices are float32, expected int64 or int32'],
     [() => ops.gather(x(9, 8), whole('S'), 2), 'gather: axis 2 is outside [9,8]'],
   ],
+  argMax: [[() => ops.argMax(x('S', 8), 2), 'argMax: axis 2 is outside [S,8]']],
   oneHot: [[() => ops.oneHot(x('S'), 8), 'oneHot: indices are float32, expected int64 or int32']],
   expand: [
     [() => ops.expand(x(2), [3], y(3)), 'expand: [2] does not broadcast to [3]'],

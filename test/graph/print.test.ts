@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { attention } from '../../src/decode/probe.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import * as ops from '../../src/graph/ops.ts'
 import { print } from '../../src/graph/print.ts'
@@ -94,7 +95,7 @@ describe('a graph prints as text', () => {
         %30: float32[S,12] = Reshape(%29, [0,12])
         # model.layers.0.self_attn.o_proj
         %31: float32[S,12] = Gemm(%30, "model.layers.0.self_attn.o_proj.weight", transB=1)
-        #
+        # model.layers.0
         %32: float32[S,12] = Add(inputs_embeds, %31)
         # model.layers.0.post_attention_layernorm
         %33: float32[S,12] = RMSNormalization(%32, "model.layers.0.post_attention_layernorm.weight", axis=-1, epsilon=0.000001)
@@ -109,8 +110,9 @@ describe('a graph prints as text', () => {
         %38: float32[S,16] = Mul(%36, %37)
         # model.layers.0.mlp.down_proj
         %39: float32[S,12] = Gemm(%38, "model.layers.0.mlp.down_proj.weight", transB=1)
-        #
+        # model.layers.0
         %40: float32[S,12] = Add(%32, %39)
+        #
         %41: float32[1,12] = Slice(%40, [-1], [9007199254740991], [0])
         # model.norm
         %42: float32[1,12] = RMSNormalization(%41, "model.norm.weight", axis=-1, epsilon=0.000001)
@@ -121,7 +123,8 @@ describe('a graph prints as text', () => {
   })
 
   it('of one position that looks back over the cache', () => {
-    expect(print(tinyLlama().probe([0], false))).toMatchInlineSnapshot(`
+    const attentions = attention.build(tinyLlama().probe(), [0], ops.constant([0], 'int64', [1]))
+    expect(print({ outputs: { attentions } })).toMatchInlineSnapshot(`
       "(inputs_embeds: float32[1,12], cos: float32[1,1,6], sin: float32[1,1,6], key.0: float32[1,1,P,8], length: int64[1])
         # model.layers.0.input_layernorm
         %0: float32[1,12] = RMSNormalization(inputs_embeds, "model.layers.0.input_layernorm.weight", axis=-1, epsilon=0.000001)
@@ -156,10 +159,10 @@ describe('a graph prints as text', () => {
         %25: float32[1,6,n+1] = Transpose(%24, perm=[0,2,1])
         %26: float32[1,2,n+1] = MatMul(%10, %25)
         %27: float32[1,2,n+1] = Softmax(%26, axis=2)
+        #
         %28: float32[2,n+1] = Reshape(%27, [2,-1])
         %29: float32[n+1] = ReduceMean(%28, [0], keepdims=0)
         %30: float32[1,n+1] = Reshape(%29, [1,-1])
-        #
         %31: float32[1,n+1] = Concat(%30, axis=0)
         return attentions = %31"
     `)

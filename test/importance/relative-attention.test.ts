@@ -63,7 +63,7 @@ describe('relative attention', () => {
 
 describe('a method', () => {
   const looker: Looker = {
-    attention: async layers => layers.map(i => layer(i, 1)),
+    read: async (_, layers) => layers.map(i => layer(i, 1)),
     generalAttention: async layers => layers.map(() => layer(2, 2)),
   }
 
@@ -71,7 +71,7 @@ describe('a method', () => {
     expect([...(await mapMethods['rel-att'](looker, [4, 8]))]).toEqual([3, 0.5])
   })
 
-  it.each<Method>(['rel-att', 'none'])('is known by its name: %s', name => {
+  it.each<Method>(['rel-att', 'grad-att', 'none'])('is known by its name: %s', name => {
     expect(methods).toContain(name)
     expect(parseMethod(name)).toBe(name)
   })

@@ -207,8 +207,8 @@ describe('what cannot be asked', () => {
   })
 
   test.each([
-    [{ method: 'grad-att' }, 'method "grad-att" is not available; available: rel-att, none'],
-    [{ method: 'constructor' }, 'method "constructor" is not available; available: rel-att, none'],
+    [{ method: 'grad_att' }, 'method "grad_att" is not available; available: rel-att, grad-att, none'],
+    [{ method: 'constructor' }, 'method "constructor" is not available; available: rel-att, grad-att, none'],
     [{ layers: [3] }, 'layer 3: the model has layers 0 to 2. Name some of these.'],
     [{ layers: [-1] }, 'layer -1: the model has layers 0 to 2. Name some of these.'],
     [{ layers: [0.5] }, 'layer 0.5: the model has layers 0 to 2. Name some of these.'],

@@ -16,6 +16,11 @@ export interface ExpectedCrop {
   readonly reason: string | null
 }
 
+interface ExpectedCrops {
+  readonly layers: readonly ExpectedCrop[]
+  readonly mean: ExpectedCrop
+}
+
 interface ExpectedPrompt {
   readonly text: string
   readonly ids: number[]
@@ -28,7 +33,11 @@ interface ExpectedAnswer {
 
 export interface ExpectedQuestion {
   readonly question: string
-  readonly crops: { readonly layers: readonly ExpectedCrop[]; readonly mean: ExpectedCrop }
+  readonly crops: ExpectedCrops
+  readonly gradientCrops: ExpectedCrops
+  /** The likeliest first token, and its log probability. */
+  readonly token: number
+  readonly v: number
   readonly plain: ExpectedAnswer
   readonly withCrop: ExpectedAnswer
 }

@@ -402,6 +402,19 @@ const cases: Readonly<Record<NodeKind, readonly [Case, ...Case[]]>> = {
       expected: ({ x }, { S }) => array([S!, 2], (i, j) => at(x!, i, 2, j)),
     },
   ],
+  ArgMax: [
+    {
+      title: 'the first largest of each row',
+      inputs: { x: ['S', 7] },
+      feed: (_, { S }) => array([S!, 7], (i, j) => (5 * i + 3 * j) % 4),
+      build: ({ x }) => ops.argMax(x!),
+      expected: ({ x }, { S }) =>
+        array([S!], i => {
+          const row = Array.from({ length: 7 }, (_, j) => at(x!, i, j))
+          return row.indexOf(Math.max(...row))
+        }),
+    },
+  ],
   OneHot: [
     {
       title: '1 at each index',

@@ -62,15 +62,13 @@ const trim = (x: Tensor, axis: number, size: number): Tensor =>
   dimension(x, axis) === size ? x : slice(x, axis, 0, size)
 
 function encoderLayer(x: Tensor, weights: Weights, config: ClipVisionConfig): Tensor {
-  const { layer_norm_eps: epsilon } = config
-  const attended = add(
-    x,
-    selfAttention(layerNorm(x, weights.at('layer_norm1'), epsilon), weights.at('self_attn'), config),
-  )
-  return add(
-    attended,
-    mlp(layerNorm(attended, weights.at('layer_norm2'), epsilon), weights.at('mlp'), config),
-  )
+  return within(weights, () => {
+    const { layer_norm_eps: epsilon } = config
+    const normed = layerNorm(x, weights.at('layer_norm1'), epsilon)
+    const attended = add(x, selfAttention(normed, weights.at('self_attn'), config))
+    const normedAgain = layerNorm(attended, weights.at('layer_norm2'), epsilon)
+    return add(attended, mlp(normedAgain, weights.at('mlp'), config))
+  })
 }
 
 function selfAttention(x: Tensor, weights: Weights, config: ClipVisionConfig): Tensor {

@@ -7,7 +7,6 @@ import {
   input,
   mul,
   padTo,
-  reduceMean,
   reshape,
   slice,
   sliceTo,
@@ -20,14 +19,14 @@ import { linear, project } from '../../nn/linear.ts'
 import { rmsNorm } from '../../nn/norm.ts'
 import { rotaryTables, rotate } from '../../nn/rope.ts'
 import { type Weights, within } from '../../nn/weights.ts'
-import type { LanguageModel } from '../model.ts'
+import type { LanguageModel, Probe } from '../model.ts'
 import type { LlamaConfig } from './config.ts'
 
 // S new positions · n positions already cached · P places in the cache · C width · H query heads · K key/value heads
-// D head size · V vocabulary · L layers asked for
+// D head size · V vocabulary
 
 /**
- * A Llama decoder (Touvron et al. 2023; Vicuna is one) as three graphs over one cache.
+ * A Llama decoder (Touvron et al. 2023; Vicuna is one) as three expressions over one cache.
  *
  * @param weights where `embed_tokens`, `layers` and `norm` are
  * @param head where the output projection is, or null to use the embedding (`tie_word_embeddings`)
@@ -44,7 +43,7 @@ export function llama(weights: Weights, head: Weights | null, config: LlamaConfi
     rotaryTables: (start, count) => rotaryTables({ headSize, theta, scaling }, start, count),
     embed: () => embed(weights, config),
     decode: () => decode(weights, head, config),
-    probe: (layers, withLogits) => probe(weights, head, config, layers, withLogits),
+    probe: () => probe(weights, head, config),
   }
 }
 
@@ -67,7 +66,7 @@ function decode(weights: Weights, head: Weights | null, config: LlamaConfig): Gr
   const lastPosition = input('last_position', 'int32', [1])
   const totalLength = input('total_length', 'int32', [])
   const outputs: Record<string, Tensor> = {}
-  const hidden = runLayers(weights, config, 'S', config.num_hidden_layers, (q, k, v, i) => {
+  const hidden = runLayers(weights, config, 'S', (q, k, v, i) => {
     const [key, value] = cacheInputs(i, config)
     const size = cachedHeadSize(config)
     const joined = (x: Tensor): Tensor =>
@@ -97,22 +96,13 @@ function decode(weights: Weights, head: Weights | null, config: LlamaConfig): Gr
 
 /**
  * The readable path: one position over the cache, attention written out, nothing cached.
- * `inputs_embeds` [1,C], `cos` and `sin` [1,1,D], `length` int64 [1], `key.i`, `value.i`
- * -> `attentions` [L,n+1], the mean over heads of that position's attention, and `logits` [1,V] if asked for.
- * Layers behind the last one needed are left out.
+ * `inputs_embeds` [1,C], `cos` and `sin` [1,1,D], `length` int64 [1], `key.i`, `value.i`.
  */
-function probe(
-  weights: Weights,
-  head: Weights | null,
-  config: LlamaConfig,
-  layers: readonly number[],
-  withLogits: boolean,
-): Graph {
+function probe(weights: Weights, head: Weights | null, config: LlamaConfig): Probe {
   const { num_key_value_heads: kvHeads, num_attention_heads: heads, head_dim: headSize } = config
   const length = input('length', 'int64', [1])
-  const rows: Tensor[] = []
-  const depth = withLogits ? config.num_hidden_layers : Math.max(...layers) + 1
-  const hidden = runLayers(weights, config, 1, depth, (q, k, v, i) => {
+  const attentions: Tensor[] = []
+  const hidden = runLayers(weights, config, 1, (q, k, v, i) => {
     const [key, value] = cacheInputs(i, config).map((cached, j) => {
       const past = reshape(sliceTo(cached, 2, length, 'n'), [kvHeads, 'n', cachedHeadSize(config)])
       const now = transpose(j === 0 ? k : v, [1, 0, 2])
@@ -120,42 +110,41 @@ function probe(
     }) as [Tensor, Tensor]
     const grouped = reshape(q, [kvHeads, heads / kvHeads, headSize])
     const { attended, probabilities } = attend(grouped, key, value, scaleOf(config))
-    rows[i] = reshape(reduceMean(reshape(probabilities, [heads, dimension(key, 1)]), 0), [
-      1,
-      dimension(key, 1),
-    ])
+    attentions.push(probabilities)
     return reshape(attended, [1, heads, headSize])
   })
-  const attentions = concat(
-    layers.map(layer => rows[layer] as Tensor),
-    0,
-  )
-  return {
-    outputs: withLogits ? { attentions, logits: logits(hidden, weights, head, config) } : { attentions },
-  }
+  return { attentions, logits: logits(hidden, weights, head, config) }
 }
 
 /** Attention over rotated q [S,H,D], k and v [S,K,D] of layer i: [S,H,D]. */
 type Attention = (q: Tensor, k: Tensor, v: Tensor, i: number) => Tensor
 
-function runLayers(
-  weights: Weights,
-  config: LlamaConfig,
-  count: 'S' | 1,
-  depth: number,
-  attention: Attention,
-): Tensor {
+function runLayers(weights: Weights, config: LlamaConfig, count: 'S' | 1, attention: Attention): Tensor {
   const cos = input('cos', 'float32', [count, 1, config.head_dim])
   const sin = input('sin', 'float32', [count, 1, config.head_dim])
   let x = input('inputs_embeds', 'float32', [count, config.hidden_size])
-  for (let i = 0; i < depth; i++) {
-    const layer = weights.at(`layers.${i}`)
-    const { rms_norm_eps: epsilon } = config
-    const normed = rmsNorm(x, layer.at('input_layernorm'), epsilon)
-    x = add(x, selfAttention(normed, layer.at('self_attn'), config, cos, sin, i, attention))
-    x = add(x, mlp(rmsNorm(x, layer.at('post_attention_layernorm'), epsilon), layer.at('mlp'), config))
+  for (let i = 0; i < config.num_hidden_layers; i++) {
+    x = decoderLayer(x, weights.at(`layers.${i}`), config, cos, sin, i, attention)
   }
   return x
+}
+
+function decoderLayer(
+  x: Tensor,
+  weights: Weights,
+  config: LlamaConfig,
+  cos: Tensor,
+  sin: Tensor,
+  i: number,
+  attention: Attention,
+): Tensor {
+  return within(weights, () => {
+    const { rms_norm_eps: epsilon } = config
+    const normed = rmsNorm(x, weights.at('input_layernorm'), epsilon)
+    const attended = add(x, selfAttention(normed, weights.at('self_attn'), config, cos, sin, i, attention))
+    const normedAgain = rmsNorm(attended, weights.at('post_attention_layernorm'), epsilon)
+    return add(attended, mlp(normedAgain, weights.at('mlp'), config))
+  })
 }
 
 function selfAttention(

@@ -1,0 +1,34 @@
+import { sizeOf } from '../graph/dimension.ts'
+import { concat, reduceMean, reshape } from '../graph/ops.ts'
+import { dimension, type Tensor } from '../graph/tensor.ts'
+import type { Probe } from '../models/model.ts'
+
+// L layers asked for · H query heads · n cached positions
+
+/** What is read of a probe. */
+export interface Reading {
+  /** Tells readings apart. */
+  readonly name: string
+  /**
+   * @param target int64 [1], the token that a gradient is taken of
+   * @returns a row for each layer asked for, [L,n+1]
+   */
+  readonly build: (probe: Probe, layers: readonly number[], target: Tensor) => Tensor
+}
+
+/** The attention of each layer, heads averaged. Each row sums to 1. */
+export const attention: Reading = {
+  name: 'attention',
+  build: ({ attentions }, layers) =>
+    concat(
+      layers.map(layer => headMean(attentions[layer] as Tensor)),
+      0,
+    ),
+}
+
+/** [...,n+1], any axes of heads -> [1,n+1]. */
+export function headMean(x: Tensor): Tensor {
+  const positions = dimension(x, -1)
+  const heads = reshape(x, [sizeOf(x.shape.slice(0, -1)), positions])
+  return reshape(reduceMean(heads, 0), [1, positions])
+}

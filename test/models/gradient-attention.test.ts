@@ -1,0 +1,114 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Context } from '../../src/decode/context.ts'
+import type { Reading } from '../../src/decode/probe.ts'
+import type { Prompt } from '../../src/decode/prompt.ts'
+import { sizeOf } from '../../src/graph/dimension.ts'
+import { concat, reshape } from '../../src/graph/ops.ts'
+import { dimension } from '../../src/graph/tensor.ts'
+import { decodeImage } from '../../src/image/decode-node.ts'
+import { attentionGradients } from '../../src/importance/gradient-attention.ts'
+import { load } from '../../src/load-node.ts'
+import { type EncodedImage, encodeImage, type Mllm, promptFor } from '../../src/mllm.ts'
+import { Picture } from '../../src/picture.ts'
+import {
+  type Array32,
+  cases,
+  type ExpectedQuestion,
+  modelPath,
+  picturePath,
+  readArrays,
+  readExpected,
+  relativeError,
+} from './fixtures.ts'
+
+// The reference differentiates the whole model, prompt and all; here it is one position over the cache. That both
+// give the same is what makes gradient-weighted attention cheap.
+
+/** Of float32 against float32. */
+const tolerance = 1e-4
+
+let cacheFolder: string
+beforeAll(async () => {
+  cacheFolder = await mkdtemp(join(tmpdir(), 'vicrop-'))
+})
+afterAll(() => rm(cacheFolder, { recursive: true }))
+
+describe.each(cases)('LLaVA checkpoint %s: the gradient of one position is that of the whole model', name => {
+  const expected = readExpected(name)
+  const arrays = readArrays(name)
+  let mllm: Mllm
+  let layers: number[]
+  beforeAll(async () => {
+    mllm = (await load(modelPath(name), { cacheFolder })).mllm
+    layers = Array.from({ length: mllm.model.language.layers }, (_, i) => i)
+  })
+  afterAll(() => mllm.release())
+
+  describe.each([
+    ['wide', 0],
+    ['wide', 1],
+    ['tall', 0],
+    ['tall', 1],
+  ] as const)('on the %s picture, question %i', (key, i) => {
+    const question = expected.pictures[key].questions[i] as ExpectedQuestion
+    let picture: Picture
+    let encoded: EncodedImage
+    beforeAll(async () => {
+      const image = await decodeImage(picturePath(key))
+      picture = await Picture.see(mllm, image)
+      encoded = await encodeImage(mllm, image)
+    })
+
+    it.each([null, question.token])('in dv/dA of every layer and head, target %s', async target => {
+      const prompt = promptFor(mllm, question.question, [encoded])
+      const context = new Context(mllm.decoder)
+      await context.hold(prompt.slice(0, -1))
+      const options = { reading: gradientsOf, target }
+      const rows = await context.probe(prompt.at(-1) as Prompt[number], layers, options)
+      const first = prompt.indexOf(encoded.rows[0] as Prompt[number])
+      const ofImage = rows.flatMap(row => [...row.subarray(first, first + encoded.rows.length)])
+      const reference = arrays(`${key}.questions.${i}.attention_gradient`)
+      const gradients = { shape: reference.shape, data: Float32Array.from(ofImage) }
+      for (const layer of layers) expectClose(atLayer(gradients, layer), atLayer(reference, layer))
+    })
+
+    it('in the map and the crop of each layer and of all', async () => {
+      const reference = arrays(`${key}.questions.${i}.gradient_attention`)
+      for (const layer of layers) {
+        const look = await picture.look(question.question, { method: 'grad-att', layers: [layer] })
+        const row = atLayer(reference, layer).subarray(mllm.model.vision.firstCell)
+        expectClose(look.importance?.values as Float32Array, row)
+        const { box, reason } = question.gradientCrops.layers[layer]!
+        expect(look).toMatchObject({ crop: box, cropReason: reason })
+      }
+      const look = await picture.look(question.question, { method: 'grad-att', layers })
+      const { box, reason } = question.gradientCrops.mean
+      expect(look).toMatchObject({ crop: box, cropReason: reason })
+    })
+  })
+})
+
+/** dv/dA of every layer and head, row by row. */
+const gradientsOf: Reading = {
+  name: 'gradients',
+  build: (probe, layers, target) =>
+    concat(
+      attentionGradients(probe, layers, target).map(g =>
+        reshape(g, [sizeOf(g.shape.slice(0, -1)), dimension(g, -1)]),
+      ),
+      0,
+    ),
+}
+
+/** Of an array [L,...] what it has at a layer. */
+function atLayer({ shape, data }: Array32, layer: number): Float32Array {
+  const size = data.length / (shape[0] as number)
+  return data.subarray(layer * size, (layer + 1) * size)
+}
+
+function expectClose(actual: Float32Array, expected: Float32Array): void {
+  expect(relativeError(actual, expected)).toBeLessThan(tolerance)
+}
