@@ -4,7 +4,7 @@ import { Context, type ProbeOptions } from './decode/context.ts'
 import { greedy } from './decode/greedy.ts'
 import type { Prompt } from './decode/prompt.ts'
 import { type Box, cropImage, type Image } from './image/image.ts'
-import { type Looker, type Method, mapMethods, parseMethod } from './importance/method.ts'
+import { type Looker, type Method, mapMethods, methodsWithTarget, parseMethod } from './importance/method.ts'
 import { type EncodedImage, encodeImage, type Mllm, promptFor } from './mllm.ts'
 
 /** The paper's q': what the model attends to when asked for nothing in particular. */
@@ -21,6 +21,11 @@ export interface LookOptions {
   readonly method?: Method
   /** Layers, counted from 0, whose maps are averaged. Default: the model's. */
   readonly layers?: readonly number[]
+  /**
+   * What a method with gradients explains: a token's id, or an answer, whose first token it is. Default: the likeliest
+   * token.
+   */
+  readonly target?: number | string
   /** Where to crop, in source pixels, or `auto` to let the method find it. Default: auto. */
   readonly crop?: Box | 'auto'
   readonly signal?: AbortSignal
@@ -54,11 +59,13 @@ export interface Look {
   /** null where no map was needed: method `none`, or a crop given. */
   readonly importance: ImportanceMap | null
   readonly layers: readonly number[]
+  /** The id of the token asked for as target; null: the likeliest, if the method has one. */
+  readonly target: number | null
   /** Milliseconds. */
   readonly timings: Readonly<Record<string, number>>
 }
 
-type Facts = Pick<Look, 'model' | 'question' | 'method' | 'image' | 'layers'>
+type Facts = Pick<Look, 'model' | 'question' | 'method' | 'image' | 'layers' | 'target'>
 
 export interface Answer extends Look {
   /** From the picture and the crop; the plain answer where there is no crop. */
@@ -146,8 +153,9 @@ export class Picture {
     const method = parseMethod(options.method ?? 'rel-att')
     const layers = checkLayers(options.layers ?? this.#mllm.layers, this.#mllm.model.language.layers)
     if (options.crop !== undefined && options.crop !== 'auto') checkCrop(options.crop, this.image)
+    const target = checkTarget(options.target, method, this.#mllm)
     const { width, height } = this.image
-    return { model: this.#mllm.name, question, method, layers, image: { width, height } }
+    return { model: this.#mllm.name, question, method, layers, target, image: { width, height } }
   }
 
   async #look(facts: Facts, options: LookOptions, timer: Timer): Promise<Omit<Look, 'timings'>> {
@@ -156,16 +164,16 @@ export class Picture {
     if (crop !== 'auto') return { ...facts, crop, cropReason: null, importance: null }
     if (method === 'none') return { ...facts, crop: null, cropReason: 'method none', importance: null }
     options.onProgress?.('map')
-    const looker = this.#looker(facts.question, options.signal)
+    const looker = this.#looker(facts, options.signal)
     const values = await timer.time('mapMs', () => mapMethods[method](looker, facts.layers))
     const importance = { ...this.#encoded.geometry.grid, values, geometry: this.#encoded.geometry }
     const choice: CropChoice = selectCrop(importance, this.#mllm.model.inputSize)
     return { ...facts, crop: choice.crop, cropReason: choice.reason, importance }
   }
 
-  #looker(question: string, signal: AbortSignal | undefined): Looker {
+  #looker({ question, target }: Facts, signal: AbortSignal | undefined): Looker {
     return {
-      read: (reading, layers) => this.#read(question, layers, { reading, signal }),
+      read: (reading, layers) => this.#read(question, layers, { reading, target, signal }),
       generalAttention: async layers => {
         const missing = layers.filter(layer => !this.#general.has(layer))
         if (missing.length > 0) {
@@ -244,6 +252,25 @@ function checkLayers(layers: readonly number[], count: number): readonly number[
     throw new Error(`layer ${wrong}: the model has layers 0 to ${count - 1}. Name some of these.`)
   if (layers.length === 0) throw new Error(`no layers given: name at least one of 0 to ${count - 1}`)
   return layers
+}
+
+function checkTarget(
+  target: number | string | undefined,
+  method: Method,
+  { tokenizer, model }: Mllm,
+): number | null {
+  if (target === undefined) return null
+  if (!methodsWithTarget.includes(method)) {
+    throw new Error(
+      `method ${method} has no target; with one: ${methodsWithTarget.join(', ')}. Leave the target out.`,
+    )
+  }
+  const id = typeof target === 'number' ? target : tokenizer.encode(target, { bare: true })[0]
+  const { vocabularySize } = model.language
+  if (id !== undefined && Number.isInteger(id) && id >= 0 && id < vocabularySize) return id
+  throw new Error(
+    `target ${JSON.stringify(target)} is no token of the model. Give a word, or an id from 0 to ${vocabularySize - 1}.`,
+  )
 }
 
 function checkCrop(crop: Box, image: Image): void {

@@ -10,6 +10,7 @@ export interface LookFlags {
   readonly model?: string
   readonly method: Method
   readonly layers?: readonly number[] | 'all'
+  readonly target?: string
   readonly crop: Box | 'auto'
   readonly prompt: PromptStyle
   readonly fit?: Fit
@@ -31,6 +32,7 @@ export function withLookOptions(command: Command): Command {
         .default('rel-att'),
     )
     .option('--layers <list>', 'layers to read, from 0: "14", "12,14", "10-14", "all"', usage(parseLayers))
+    .option('--target <answer>', 'with grad-att: the answer to find grounds for (default: the likeliest)')
     .option('--crop <box>', '"auto", or X,Y,W,H in pixels of the picture', usage(parseCrop), 'auto')
     .addOption(
       new Option('--prompt <style>', "the paper's prompt, or the checkpoint's chat template")

@@ -38,6 +38,7 @@ export async function run({ image, question, flags, signal, work }: Job): Promis
       crop: flags.crop,
       signal,
       ...(layers === undefined ? {} : { layers }),
+      ...(flags.target === undefined ? {} : { target: flags.target }),
     }
     for (const [nth, text] of questions.entries()) {
       const nthOf = questions.length === 1 ? '' : `question ${nth + 1} of ${questions.length}: `

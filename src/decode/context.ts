@@ -85,7 +85,6 @@ export class Context {
   ): Promise<Float32Array[]> {
     const { reading = attention, target = null, signal } = options
     this.#requireRoom(this.length + 1)
-    if (target !== null) requireKnown([target], this.#language.vocabularySize)
     const session = await this.#sessions.probe(reading, layers, target === null ? 'likeliest' : 'fed')
     signal?.throwIfAborted()
     this.#grow(this.length + 1)

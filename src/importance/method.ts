@@ -22,6 +22,9 @@ export const mapMethods: Readonly<
   'grad-att': async (looker, layers) => meanOfLayers(await looker.read(gradientAttention, layers)),
 }
 
+/** Those whose map explains one token: the likeliest, unless another is asked for. */
+export const methodsWithTarget: readonly Method[] = ['grad-att']
+
 export const methods: readonly Method[] = [...(Object.keys(mapMethods) as MapMethod[]), 'none']
 
 /** @throws an error that says which methods there are */

@@ -4,7 +4,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { decodeImage } from '../../src/image/decode-node.ts'
 import { cropImage } from '../../src/image/image.ts'
-import { type Answer, ViCrop } from '../../src/index.ts'
+import { type Answer, type Look, ViCrop } from '../../src/index.ts'
 import { modelPath, picturePath, readExpected } from '../models/fixtures.ts'
 import { temporaryFolder } from '../weights/temporary.ts'
 import { type Ended, vicrop } from './vicrop.ts'
@@ -33,7 +33,7 @@ const json = async (...args: string[]): Promise<Record<string, unknown>> => {
 const withoutTimings = ({ timings: _, ...facts }: Record<string, unknown>): Record<string, unknown> => facts
 
 /** What the library answers, as JSON has it. */
-const asJson = ({ importance, timings: _, ...facts }: Answer): Record<string, unknown> => ({
+const asJson = ({ importance, timings: _, ...facts }: Look): Record<string, unknown> => ({
   ...facts,
   importance: importance && {
     ...importance,
@@ -64,6 +64,7 @@ describe('vicrop ask --json', () => {
       'model',
       'plainAnswer',
       'question',
+      'target',
       'timings',
     ])
     expect(Object.keys(object.importance as object)).toEqual(['rows', 'columns', 'values', 'geometry'])
@@ -139,6 +140,13 @@ describe('vicrop look --json', () => {
       Math.abs(value - (view as Record<string, number>)[side]!),
     )
     expect(Math.max(...pixels), 'pixels apart').toBeLessThan(2)
+  })
+
+  it('looks for the grounds of an answer', async () => {
+    const look = await json('look', picture, first, '--method', 'grad-att', '--target', 'red sign')
+    using seen = await library.see(picture)
+    const expected = await seen.look(first, { method: 'grad-att', target: 'red' })
+    expect(withoutTimings(look)).toEqual(asJson(expected))
   })
 })
 

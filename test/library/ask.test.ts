@@ -35,6 +35,7 @@ describe('an answer', () => {
       question: questions[0],
       method: 'rel-att',
       layers: [1],
+      target: null,
       image: { width: 163, height: 122 },
       cropReason: null,
     })
@@ -225,6 +226,13 @@ describe('what cannot be asked', () => {
       { crop: { x: 0, y: 0, width: 0, height: 10 } },
       'crop 0,0,0,10 is not a box of whole pixels inside the 163x122 picture. Give x,y,width,height.',
     ],
+    [{ target: 'red' }, 'method rel-att has no target; with one: grad-att. Leave the target out.'],
+    [
+      { method: 'grad-att', target: '' },
+      'target "" is no token of the model. Give a word, or an id from 0 to',
+    ],
+    [{ method: 'grad-att', target: -1 }, 'target -1 is no token of the model.'],
+    [{ method: 'grad-att', target: 1e6 }, 'target 1000000 is no token of the model.'],
     [{ maxNewTokens: 0 }, 'maxNewTokens: expected a whole number from 1 on, found 0.'],
     [{ maxNewTokens: Number.NaN }, 'maxNewTokens: expected a whole number from 1 on, found NaN.'],
   ])('is refused: %j', async (options, message) => {

@@ -75,6 +75,17 @@ describe.each(cases)('LLaVA checkpoint %s: the gradient of one position is that 
       for (const layer of layers) expectClose(atLayer(gradients, layer), atLayer(reference, layer))
     })
 
+    it('in the map of a target, which may be named by an answer', async () => {
+      const map = async (target?: number | string): Promise<Float32Array | undefined> => {
+        const options = { method: 'grad-att', layers, ...(target === undefined ? {} : { target }) } as const
+        return (await picture.look(question.question, options)).importance?.values
+      }
+      expect(await map(question.token)).toEqual(await map())
+      const other = mllm.tokenizer.encode('red', { bare: true })[0]
+      expect(await map('red sign')).toEqual(await map(other))
+      expect(await map('red')).not.toEqual(await map())
+    })
+
     it('in the map and the crop of each layer and of all', async () => {
       const reference = arrays(`${key}.questions.${i}.gradient_attention`)
       for (const layer of layers) {
