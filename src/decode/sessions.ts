@@ -1,5 +1,6 @@
 import { inputsOf } from '../graph/graph.ts'
 import { argMax, input } from '../graph/ops.ts'
+import { scoped } from '../graph/tensor.ts'
 import type { LanguageModel } from '../models/model.ts'
 import type { Engine, Session, Values } from '../onnx/session.ts'
 import type { Reading } from './probe.ts'
@@ -53,7 +54,8 @@ async function openProbe(
 ): Promise<Session> {
   const probe = language.probe()
   const token = target === 'fed' ? input('target', 'int64', [1]) : argMax(probe.logits)
-  const graph = { outputs: { attentions: reading.build(probe, layers, token) } }
+  const attentions = scoped(reading.name, () => reading.build(probe, layers, token))
+  const graph = { outputs: { attentions } }
   const session = await engine.open(graph)
   const names = new Set(inputsOf(graph).map(x => x.node.value as string))
   const needed = (feeds: Values): Values =>

@@ -252,10 +252,7 @@ export function splitLike(x: Tensor, axis: number, like: readonly Tensor[]): Ten
   if (total !== dimension(x, normal)) {
     throw new GraphError(`splitLike: parts of ${total} do not fill axis ${axis} of ${formatShape(x.shape)}`)
   }
-  const sizes = concat(
-    like.map((part, i) => runtimeSize(lengths[i] as Dimension, part)),
-    0,
-  )
+  const sizes = joinSizes(like.map((part, i) => runtimeSize(lengths[i] as Dimension, part)))
   const results = lengths.map(length => ({ dtype: x.dtype, shape: x.shape.with(normal, length) }))
   const node = makeNode('Split', [x, sizes], { axis: normal }, results)
   return results.map((_, i) => resultOf(node, i))
@@ -271,12 +268,12 @@ export function padLike(x: Tensor, axis: number, before: Dimension, like: Tensor
       `padLike: ${length} from ${before} on is outside axis ${axis} of ${formatShape(like.shape)}`,
     )
   }
-  if (typeof before === 'number' && typeof after === 'number') {
-    return pad('padLike', x, normal, integers(before, after), size)
-  }
   const start = runtimeSize(before, like)
-  const end = sub(runtimeSize(size, like), add(start, runtimeSize(length, x)))
-  return pad('padLike', x, normal, concat([start, end], 0), size)
+  const end =
+    typeof after === 'number'
+      ? integers(after)
+      : sub(runtimeSize(size, like), add(start, runtimeSize(length, x)))
+  return pad('padLike', x, normal, joinSizes([start, end]), size)
 }
 
 function pad(name: string, x: Tensor, axis: number, pads: Tensor, size: Dimension): Tensor {
@@ -330,10 +327,13 @@ const expandsTo = (from: Shape, to: Shape): boolean =>
   from.every((size, axis) => size === 1 || size === to[axis - from.length + to.length])
 
 /** A shape as int64, known when the graph runs. */
-function runtimeShape(shape: Shape, like: Tensor): Tensor {
-  const sizes = shape.map(size => runtimeSize(size, like))
-  return sizes.length === 0 ? integers() : concat(sizes, 0)
-}
+const runtimeShape = (shape: Shape, like: Tensor): Tensor =>
+  joinSizes(shape.map(size => runtimeSize(size, like)))
+
+const joinSizes = (sizes: readonly Tensor[]): Tensor =>
+  sizes.every(size => size.node.kind === 'Constant')
+    ? integers(...sizes.flatMap(constantValues))
+    : concat(sizes, 0)
 
 /** A size as int64 [1], known when the graph runs: that of an axis of `like`, but for a number ("S-1" where there is "S"). */
 export function runtimeSize(size: Dimension, like: Tensor): Tensor {

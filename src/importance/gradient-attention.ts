@@ -13,7 +13,7 @@ import type { Probe } from '../models/model.ts'
  * over the cache is that of the whole model.
  */
 export const gradientAttention: Reading = {
-  name: 'gradient attention',
+  name: 'gradient-attention',
   build: (probe, layers, target) => {
     const gradients = attentionGradients(probe, layers, target)
     const weighted = layers.map((layer, l) =>

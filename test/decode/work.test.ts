@@ -102,6 +102,14 @@ describe('a question costs no work twice', () => {
     expect(await during(() => picture.look(next))).toEqual(['probe'])
   })
 
+  it('and gradients need no other prompt, and nothing of this one again', async () => {
+    const picture = await Picture.see(mllm, image)
+    const ran = await during(() =>
+      picture.ask(question, { method: 'grad-att', maxNewTokens: 1, crop: 'auto' }),
+    )
+    expect(ran.slice(0, 4)).toEqual([ran[0], '1', 'probe', 'encode'])
+  })
+
   it('and a picture is encoded once', async () => {
     const ran = await during(async () => {
       const picture = await Picture.see(mllm, image)
