@@ -23,7 +23,7 @@ export const inputsOf = (inputs: Expression['inputs']): Tensors =>
   mapValues(inputs, (shape, name) => input(name, 'float32', shape))
 
 /** Of the difference quotient, whose error is float32's rounding over the step, and the step's fourth power. */
-const step = 1 / 32
+export const step = 1 / 32
 
 /** As a share of the lengths of gradient and direction. */
 const defaultTolerance = 3e-5
@@ -51,14 +51,19 @@ export async function expectSlopes(expression: Expression, sizes: Sizes): Promis
       const there = { ...start, [name]: along(start[name]!, direction, steps * step), w: weights }
       return dot((await run(there)).y!, weights)
     }
-    const slope =
-      (8 * ((await moved(1)) - (await moved(-1))) - ((await moved(2)) - (await moved(-2)))) / (12 * step)
+    const slope = await slopeOf(moved)
     const gradient = found[gradientOf(name)] as NdArray
     expect(gradient.shape, name).toEqual(direction.shape)
     const error = Math.abs(dot(gradient, direction) - slope) / (length(gradient) * length(direction))
     expect(error, `${name} ${formatShape(direction.shape)}`).toBeLessThan(tolerance)
   }
   await session.release()
+}
+
+/** How fast something changes by the number of steps, from four values of it. */
+export async function slopeOf(at: (steps: number) => Promise<number>): Promise<number> {
+  const [near, far] = [(await at(1)) - (await at(-1)), (await at(2)) - (await at(-2))]
+  return (8 * near - far) / (12 * step)
 }
 
 const gradientOf = (name: string): string => `gradient of ${name}`
@@ -81,10 +86,10 @@ const along = (from: NdArray, direction: NdArray, by: number): NdArray => ({
   shape: from.shape,
   data: from.data.map((value, i) => value + by * direction.data[i]!),
 })
-const dot = (a: NdArray, b: NdArray): number => sum(a.data.length, i => a.data[i]! * b.data[i]!)
-const length = (a: NdArray): number => Math.sqrt(dot(a, a))
+export const dot = (a: NdArray, b: NdArray): number => sum(a.data.length, i => a.data[i]! * b.data[i]!)
+export const length = (a: NdArray): number => Math.sqrt(dot(a, a))
 
-const mapValues = <T, U>(
+export const mapValues = <T, U>(
   record: Readonly<Record<string, T>>,
   change: (value: T, name: string) => U,
 ): Record<string, U> =>
