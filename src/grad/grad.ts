@@ -29,7 +29,7 @@ export function grad(y: Tensor, xs: readonly Tensor[]): Tensor[] {
   const nodes = nodesOf({ outputs: { y } })
   const way: Way = { y, xs, nodes: nodesFrom(xs, nodes) }
   const gradients: Gradients = new Map()
-  gather(gradients, y, constant([1], 'float32', y.shape))
+  accumulate(gradients, y, constant([1], 'float32', y.shape))
   for (const node of nodes.toReversed()) if (way.nodes.has(node)) propagate(node, gradients, way)
   return xs.map(x => {
     const g = gradients.get(x.node)?.[x.index]
@@ -71,11 +71,11 @@ function propagate(node: Node, gradients: Gradients, way: Way): void {
   const parts = scoped(gradientScope(node), () => rule(g, node.inputs as never, resultOf(node, 0), node))
   for (const [i, input] of node.inputs.entries()) {
     const part = parts[i]
-    if (input !== null && part && isOnTheWay(input, way.xs, way.nodes)) gather(gradients, input, part)
+    if (input !== null && part && isOnTheWay(input, way.xs, way.nodes)) accumulate(gradients, input, part)
   }
 }
 
-function gather(gradients: Gradients, { node, index }: Tensor, g: Tensor): void {
+function accumulate(gradients: Gradients, { node, index }: Tensor, g: Tensor): void {
   const sums = gradients.get(node) ?? []
   const before = sums[index]
   sums[index] = before === undefined ? g : scoped(gradientScope(node), () => add(before, g))

@@ -124,24 +124,28 @@ function runLayers(weights: Weights, config: LlamaConfig, count: 'S' | 1, attent
   const sin = input('sin', 'float32', [count, 1, config.head_dim])
   let x = input('inputs_embeds', 'float32', [count, config.hidden_size])
   for (let i = 0; i < config.num_hidden_layers; i++) {
-    x = decoderLayer(x, weights.at(`layers.${i}`), config, cos, sin, i, attention)
+    x = decoderLayer(x, weights.at(`layers.${i}`), config, { cos, sin }, (q, k, v) => attention(q, k, v, i))
   }
   return x
+}
+
+/** Tables for the positions of x, each [S,1,D]. */
+interface Rotary {
+  readonly cos: Tensor
+  readonly sin: Tensor
 }
 
 function decoderLayer(
   x: Tensor,
   weights: Weights,
   config: LlamaConfig,
-  cos: Tensor,
-  sin: Tensor,
-  i: number,
-  attention: Attention,
+  rotary: Rotary,
+  attention: (q: Tensor, k: Tensor, v: Tensor) => Tensor,
 ): Tensor {
   return within(weights, () => {
     const { rms_norm_eps: epsilon } = config
     const normed = rmsNorm(x, weights.at('input_layernorm'), epsilon)
-    const attended = add(x, selfAttention(normed, weights.at('self_attn'), config, cos, sin, i, attention))
+    const attended = add(x, selfAttention(normed, weights.at('self_attn'), config, rotary, attention))
     const normedAgain = rmsNorm(attended, weights.at('post_attention_layernorm'), epsilon)
     return add(attended, mlp(normedAgain, weights.at('mlp'), config))
   })
@@ -151,10 +155,8 @@ function selfAttention(
   x: Tensor,
   weights: Weights,
   config: LlamaConfig,
-  cos: Tensor,
-  sin: Tensor,
-  i: number,
-  attention: Attention,
+  { cos, sin }: Rotary,
+  attention: (q: Tensor, k: Tensor, v: Tensor) => Tensor,
 ): Tensor {
   return within(weights, () => {
     const { num_attention_heads: heads, num_key_value_heads: kvHeads, head_dim: headSize } = config
@@ -162,7 +164,7 @@ function selfAttention(
       reshape(linear(x, weights.at(name), count * headSize), [dimension(x, 0), count, headSize])
     const q = rotate(split('q_proj', heads), cos, sin)
     const k = rotate(split('k_proj', kvHeads), cos, sin)
-    const attended = attention(q, k, split('v_proj', kvHeads), i)
+    const attended = attention(q, k, split('v_proj', kvHeads))
     return linear(
       reshape(attended, [dimension(x, 0), heads * headSize]),
       weights.at('o_proj'),
