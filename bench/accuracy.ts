@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Box, type Picture, type Size, ViCrop } from 'vicrop'
+import { type Box, type Look, type Picture, type Size, ViCrop } from 'vicrop'
 import { mcnemar } from './mcnemar.ts'
 
 // The paper's claim on the demo model: held-out questions about small, medium and large things, answered from the
-// picture alone, with the crop that relative attention chooses, with the human crop (the smallest square that holds
+// picture alone, with the crop that each method chooses, with the human crop (the smallest square that holds
 // the thing, at least as large as the model's input), and, as controls, with a crop at random and one from the centre.
 // Usage: node out/bench/accuracy.js [LAYER,LAYER,...]
 
@@ -21,16 +21,24 @@ interface Question {
 const groups = ['small', 'medium', 'large'] as const
 type GroupName = (typeof groups)[number]
 
-const ways = ['plain', 'rel-att', 'human', 'random', 'centre'] as const
+const mapMethods = ['rel-att', 'grad-att'] as const
+type MapMethod = (typeof mapMethods)[number]
+
+const ways = ['plain', ...mapMethods, 'human', 'random', 'centre'] as const
 type Way = (typeof ways)[number]
 
-interface Row {
-  readonly size: GroupName
-  readonly right: Readonly<Record<Way, boolean>>
+/** Where a method looked. */
+interface Found {
   /** Whether the largest cell of the map touches the thing. */
   readonly pointed: boolean
   /** Share of the thing inside the crop. */
   readonly covered: number
+}
+
+interface Row {
+  readonly size: GroupName
+  readonly right: Readonly<Record<Way, boolean>>
+  readonly found: Readonly<Record<MapMethod, Found>>
 }
 
 const folder = fileURLToPath(new URL('../../demo/benchmark', import.meta.url))
@@ -50,11 +58,9 @@ async function main(layers: readonly number[] | undefined): Promise<void> {
       if (question.picture === name)
         rows.push(await answer(picture, question, layers ?? vicrop.layers, random))
     }
+    if (process.stderr.isTTY) process.stderr.write(`\r${rows.length} of ${reading.length} questions `)
   }
-  console.log(
-    `relative attention of layer ${layers ?? vicrop.layers}; questions that ask to read a character`,
-  )
-  console.log(['group', 'questions', ...ways, 'map peak on thing', 'thing in crop'].join('\t'))
+  console.log(`layer ${layers ?? vicrop.layers}; questions that ask to read a character; share right`)
   for (const size of groups) {
     report(
       size,
@@ -69,33 +75,53 @@ async function answer(
   layers: readonly number[],
   random: () => number,
 ): Promise<Row> {
-  const chosen = await picture.ask(question, { layers })
   const isRight = (text: string): boolean => text.toLowerCase() === answer.toLowerCase()
   const withCrop = async (crop: Box): Promise<boolean> =>
     isRight((await picture.ask(question, { crop })).answer)
+  const relative = await picture.ask(question, { method: 'rel-att', layers })
+  const gradient = await picture.ask(question, { method: 'grad-att', layers })
   const { image } = picture
   const right = {
-    plain: isRight(chosen.plainAnswer),
-    'rel-att': isRight(chosen.answer),
+    plain: isRight(relative.plainAnswer),
+    'rel-att': isRight(relative.answer),
+    'grad-att': isRight(gradient.answer),
     human: await withCrop(humanCrop(box, image)),
     random: await withCrop(randomCrop(image, random)),
     centre: await withCrop(squareAt(image.width / 2, image.height / 2, inputSize, image)),
   }
-  return { size, right, pointed: peakTouches(chosen.importance, box), covered: coverage(box, chosen.crop) }
+  const found = (look: Look): Found => ({
+    pointed: peakTouches(look.importance, box),
+    covered: coverage(box, look.crop),
+  })
+  return { size, right, found: { 'rel-att': found(relative), 'grad-att': found(gradient) } }
 }
 
 function report(name: string, rows: readonly Row[]): void {
-  const percent = (count: number): string => `${((100 * count) / rows.length).toFixed(1)} %`
-  const right = ways.map(way => percent(rows.filter(row => row.right[way]).length))
-  const pointed = percent(rows.filter(row => row.pointed).length)
-  const covered = percent(rows.reduce((sum, row) => sum + row.covered, 0))
-  console.log([name, rows.length, ...right, pointed, covered].join('\t'))
-  const gained = rows.filter(row => row.right['rel-att'] && !row.right.plain).length
-  const lost = rows.filter(row => !row.right['rel-att'] && row.right.plain).length
-  console.log(
-    `\trel-att against plain: ${gained} won, ${lost} lost, McNemar p = ${mcnemar(gained, lost).toPrecision(2)}`,
-  )
+  console.log(`\n${name}, ${rows.length} questions`)
+  for (const way of ways) {
+    const share = mean(rows.map(row => Number(row.right[way])))
+    const against = way === 'plain' ? '' : comparison(rows, way)
+    const where = isMapMethod(way) ? localisation(rows.map(row => row.found[way])) : ''
+    console.log(`  ${way.padEnd(9)}${percent(share).padStart(8)}${against}${where}`)
+  }
 }
+
+const isMapMethod = (way: Way): way is MapMethod => mapMethods.some(method => method === way)
+
+function comparison(rows: readonly Row[], way: Way): string {
+  const won = rows.filter(({ right }) => right[way] && !right.plain).length
+  const lost = rows.filter(({ right }) => !right[way] && right.plain).length
+  return `   against plain ${won} won, ${lost} lost, McNemar p = ${mcnemar(won, lost).toPrecision(1)}`
+}
+
+function localisation(found: readonly Found[]): string {
+  const pointed = percent(mean(found.map(look => Number(look.pointed))))
+  return `; map's peak on the thing ${pointed}, thing in the crop ${percent(mean(found.map(look => look.covered)))}`
+}
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
 
 /** The smallest square that holds the box, at least the model's input, pushed inside the picture. */
 const humanCrop = (box: Box, image: Size): Box =>
@@ -114,7 +140,7 @@ function squareAt(centreX: number, centreY: number, side: number, image: Size): 
   return { x: place(centreX, image.width), y: place(centreY, image.height), width: size, height: size }
 }
 
-function peakTouches(map: Awaited<ReturnType<Picture['look']>>['importance'], box: Box): boolean {
+function peakTouches(map: Look['importance'], box: Box): boolean {
   if (map === null) return false
   const peak = map.values.indexOf(Math.max(...map.values))
   const { view } = map.geometry
