@@ -2,6 +2,18 @@ import { type Dimension, formatShape, type Shape } from './dimension.ts'
 
 export type DType = 'float32' | 'float16' | 'bfloat16' | 'int32' | 'int64' | 'uint8' | 'int8' | 'bool'
 
+/** ONNX `TensorProto.DataType` codes. */
+export const dtypeCodes: Readonly<Record<DType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  bfloat16: 16,
+}
+
 export type Attribute = number | string | readonly number[] | { readonly float: number }
 
 /** Where a weight's bytes lie: `length` bytes from `offset` of `file` (little-endian, row-major). */
@@ -139,4 +151,15 @@ export function normalizeAxis(x: Tensor, axis: number, asking?: string): number 
     throw new GraphError(`${asked}axis ${axis} is outside ${formatShape(x.shape)}`)
   }
   return normal
+}
+
+/** The only result of a new node. */
+export function make(
+  kind: NodeKind,
+  inputs: readonly Tensor[],
+  dtype: DType,
+  shape: Shape,
+  attributes: Readonly<Record<string, Attribute>> = {},
+): Tensor {
+  return resultOf(makeNode(kind, inputs, attributes, [{ dtype, shape }]), 0)
 }

@@ -1,8 +1,8 @@
 import type { Dimension, Shape } from '../graph/dimension.ts'
 import { type Graph, nodesOf } from '../graph/graph.ts'
-import { dtypeCodes } from '../graph/ops.ts'
 import {
   type Attribute,
+  dtypeCodes,
   type Node,
   nodeKinds,
   type Result,

@@ -1,0 +1,48 @@
+import { requireShape } from './check.ts'
+import { dimension, GraphError, makeNode, resultOf, type Tensor } from './tensor.ts'
+
+// Operators that do the work of many in one, for speed; they are not differentiated.
+
+/**
+ * Causal attention of S new positions over a cache of C places, which it extends.
+ *
+ * S new positions · H query heads · K key/value heads · D head size, a multiple of 8 · C places in the cache
+ *
+ * @param q [1,S,H*D], k and v [1,S,K*D]: positions already rotated in
+ * @param pastKey [1,K,C,D], pastValue likewise. Where the caller binds the same memory as past and present, the
+ *   operator writes the new keys and values in place and nothing is copied.
+ * @param lastPosition int32 [1]: positions in the cache after this step, minus one
+ * @param totalLength int32 []: positions in the cache after this step
+ * @returns attended [1,S,H*D], presentKey and presentValue [1,K,C,D]
+ */
+export function groupQueryAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  pastKey: Tensor,
+  pastValue: Tensor,
+  lastPosition: Tensor,
+  totalLength: Tensor,
+  options: { readonly heads: number; readonly kvHeads: number; readonly scale: number },
+): [attended: Tensor, presentKey: Tensor, presentValue: Tensor] {
+  const { heads, kvHeads } = options
+  const [positions, places, size] = [dimension(q, 1), dimension(pastKey, 2), dimension(pastKey, 3)]
+  if (typeof size !== 'number' || size % 8 !== 0)
+    throw new GraphError(`groupQueryAttention: a head has ${size} channels, expected a multiple of 8`)
+  if (heads % kvHeads !== 0)
+    throw new GraphError(`groupQueryAttention: ${heads} query heads do not share ${kvHeads} key heads evenly`)
+  requireShape('groupQueryAttention: q', q, [1, positions, heads * size])
+  requireShape('groupQueryAttention: k', k, [1, positions, kvHeads * size])
+  requireShape('groupQueryAttention: v', v, [1, positions, kvHeads * size])
+  requireShape('groupQueryAttention: pastKey', pastKey, [1, kvHeads, places, size])
+  requireShape('groupQueryAttention: pastValue', pastValue, [1, kvHeads, places, size])
+  requireShape('groupQueryAttention: lastPosition', lastPosition, [1])
+  requireShape('groupQueryAttention: totalLength', totalLength, [])
+  const node = makeNode(
+    'GroupQueryAttention',
+    [q, k, v, pastKey, pastValue, lastPosition, totalLength],
+    { num_heads: heads, kv_num_heads: kvHeads, scale: { float: options.scale } },
+    [q, pastKey, pastValue].map(({ dtype, shape }) => ({ dtype, shape })),
+  )
+  return [resultOf(node, 0), resultOf(node, 1), resultOf(node, 2)]
+}
