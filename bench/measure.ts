@@ -12,7 +12,7 @@ export interface Measured {
   readonly peakBytes: number
 }
 
-/** As long as the answers of the paper's benchmarks usually are, in tokens. */
+/** A short answer, as the paper's prompt asks for, in tokens. */
 const maxNewTokens = 3
 
 const questions = [

@@ -56,7 +56,7 @@ def random_crop(rng, side):
 
 
 def chosen_crop(importance):
-    """The paper's choice (section 3 of its appendix): per size the best window, then the size that stands out most."""
+    """The paper's choice: per size the best window, then the size that stands out most."""
     values = importance.reshape(GRID, GRID)
     best = None
     for window in WINDOWS:

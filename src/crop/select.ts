@@ -16,7 +16,7 @@ export type CropChoice =
 
 export type NoCropReason = 'no signal' | 'nothing to crop'
 
-/** Window sizes as multiples of the model's input size (paper, section 5). */
+/** Window sizes as multiples of the model's input size (Zhang et al. 2025). */
 const sizeRatios = [1, 1.2, 1.4, 1.6, 1.8, 2]
 
 /** Less of a cell than this is no part of the picture but the rounding of where its padding begins. */
@@ -26,7 +26,7 @@ const rounding = 1e-6
 const flatness = 1e-4
 
 /**
- * The paper's crop (section 5): for each size the window with the largest sum; among sizes the one whose sum stands
+ * The paper's crop (Zhang et al. 2025): for each size the window with the largest sum; among sizes the one whose sum stands
  * out most, for each of its cells, from those of its neighbours one cell away. (The division by the number of cells
  * is the official code's; the paper does not mention it.) Unlike there, a window has at least one cell, a flat or
  * broken map is said to have no signal instead of giving the top left corner, and cells in the padding count nothing.

@@ -1,7 +1,7 @@
 import type { Grid } from '../image/geometry.ts'
 import type { Box, Size } from '../image/image.ts'
 
-/** The largest side of a block, in source pixels (paper, section 5, high resolution). */
+/** The largest side of a block, in source pixels (the paper's high-resolution variant). */
 const maxBlockSide = 1024
 
 /** Narrower pictures than this are not cut into squares of their width: there would be hundreds of them. */

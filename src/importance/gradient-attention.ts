@@ -7,7 +7,7 @@ import type { Probe } from '../models/model.ts'
 // L layers asked for · K key heads · H query heads · n cached positions · N cells of the map · V vocabulary
 
 /**
- * Gradient-weighted attention (paper, section 4.2): A~_st = A_st * relu(dv/dA_st), heads averaged, where the target
+ * Gradient-weighted attention (Zhang et al. 2025, grad-att): A~_st = A_st * relu(dv/dA_st), heads averaged, where the target
  * token's log probability v rises with what is attended to. No second prompt, and no backward pass through the prompt:
  * v depends on A_st through the last position alone, as no earlier position sees it. So the gradient of one position
  * over the cache is that of the whole model.

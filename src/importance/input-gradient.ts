@@ -1,5 +1,5 @@
 /**
- * The paper's input gradient (section 4.3): where a change of the pixels would change the answer's first token most,
+ * The paper's input gradient (Zhang et al. 2025, pure-grad): where a change of the pixels would change the answer's first token most,
  * among pixels at edges. A gradient is noisy on even surfaces, so those are masked out.
  *
  * H, W the model's input in pixels · N cells a side, of H/N pixels each
@@ -21,6 +21,7 @@ export function channelNorm(x: Float32Array): Float32Array {
  * the median of all pixels.
  *
  * @param pixels [3,H,W], 0 to 1
+ * @param width W
  * @returns [H,W]
  */
 export function edgeMask(pixels: Float32Array, width: number, median: EdgeMedian): Float32Array {

@@ -5,7 +5,7 @@
 const smallest = 1e-12
 
 /**
- * Relative attention (paper, section 4.1): A_rel = A_si(x,q) / A_si(x,q'), what the question draws the eye to beyond
+ * Relative attention (Zhang et al. 2025, rel-att): A_rel = A_si(x,q) / A_si(x,q'), what the question draws the eye to beyond
  * what any question would. Several layers are averaged after the division, so that each counts alike. Where neither
  * prompt attends the value is 0, never a quotient of two nothings as in the official code.
  *

@@ -20,7 +20,7 @@ import {
   stringField,
 } from './protobuf.ts'
 
-// Field numbers are those of onnx.proto (ONNX 1.19).
+// Field numbers are those of onnx.proto.
 
 const irVersion = 11
 const operatorSets = { 'ai.onnx': 23, 'com.microsoft': 1 } as const

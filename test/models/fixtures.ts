@@ -93,6 +93,16 @@ export function relativeError(actual: Float32Array, expected: Float32Array): num
   return difference / largest
 }
 
+/** The largest difference of a value, as a share of that value. */
+export function elementError(actual: Float32Array, expected: Float32Array): number {
+  if (actual.length !== expected.length)
+    throw new Error(`${actual.length} values, expected ${expected.length}`)
+  return expected.reduce((largest, value, i) => {
+    const error = Math.abs((actual[i] as number) - value) / Math.abs(value)
+    return Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.max(largest, error)
+  }, 0)
+}
+
 /** [H,N] -> [N] in float64. */
 export function meanOverHeads({ data }: Array32, heads: number, width: number): Float32Array {
   const mean = new Float64Array(width)

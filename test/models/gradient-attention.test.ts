@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { Context } from '../../src/decode/context.ts'
 import type { Reading } from '../../src/decode/probe.ts'
 import type { Prompt } from '../../src/decode/prompt.ts'
@@ -10,19 +7,18 @@ import { concat, reshape } from '../../src/graph/ops.ts'
 import { dimension } from '../../src/graph/tensor.ts'
 import { decodeImage } from '../../src/image/decode-node.ts'
 import { attentionGradients } from '../../src/importance/gradient-attention.ts'
-import { load } from '../../src/load-node.ts'
 import { type EncodedImage, encodeImage, type Mllm, promptFor } from '../../src/mllm.ts'
 import { Picture } from '../../src/picture.ts'
 import {
   type Array32,
   cases,
   type ExpectedQuestion,
-  modelPath,
   picturePath,
   readArrays,
   readExpected,
   relativeError,
 } from './fixtures.ts'
+import { useModel } from './open.ts'
 
 // The reference differentiates the whole model, prompt and all; here it is one position over the cache. That both
 // give the same is what makes gradient-weighted attention cheap.
@@ -30,22 +26,16 @@ import {
 /** Of float32 against float32. */
 const tolerance = 1e-4
 
-let cacheFolder: string
-beforeAll(async () => {
-  cacheFolder = await mkdtemp(join(tmpdir(), 'vicrop-'))
-})
-afterAll(() => rm(cacheFolder, { recursive: true }))
-
 describe.each(cases)('LLaVA checkpoint %s: the gradient of one position is that of the whole model', name => {
   const expected = readExpected(name)
   const arrays = readArrays(name)
+  const model = useModel(name)
   let mllm: Mllm
   let layers: number[]
-  beforeAll(async () => {
-    mllm = (await load(modelPath(name), { cacheFolder })).mllm
+  beforeAll(() => {
+    mllm = model()
     layers = Array.from({ length: mllm.model.language.layers }, (_, i) => i)
   })
-  afterAll(() => mllm.release())
 
   describe.each([
     ['wide', 0],

@@ -13,7 +13,7 @@ export function selectFeatures(states: readonly Tensor[], config: LlavaConfig): 
   return config.vision_feature_select_strategy === 'default' ? slice(features, 1, 1) : features
 }
 
-/** LLaVA-1.5's two-layer projector (Liu et al. 2023, section 3): [B,T,Cv] -> [B,T,C], each token by itself. */
+/** LLaVA-1.5's two-layer projector (Liu et al. 2023): [B,T,Cv] -> [B,T,C], each token by itself. */
 export function connector(features: Tensor, weights: Weights, config: LlavaConfig): Tensor {
   const width = config.text_config.hidden_size
   const inner = linear(features, weights.at('linear_1'), width)
