@@ -1,4 +1,4 @@
-"""Edge masks of the paper's input gradient, written with scipy and torchvision, which define the two filters.
+"""Edge masks of the paper's input gradient, from scipy and torchvision, which define the two filters.
 
     python reference/edge_fixtures.py      # test/fixtures/edges.json
 
@@ -10,18 +10,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-import torch
-from scipy import ndimage
-from torchvision.transforms.functional import gaussian_blur
+
+from fixtures.formulas import edge_mask
 
 SIZES = [(12, 16), (15, 15), (7, 21)]  # height, width
-
-
-def edge_mask(picture: np.ndarray, median: int) -> np.ndarray:
-    blurred = gaussian_blur(torch.from_numpy(picture), [3, 3]).numpy()
-    edges = np.sqrt(np.square(picture - blurred).sum(axis=0))
-    edges = ndimage.median_filter(edges, size=median)
-    return edges > np.median(edges)
 
 
 def main() -> None:

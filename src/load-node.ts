@@ -82,7 +82,9 @@ function checkThreads(threads: number | null): void {
 
 /** Builds the graphs for what that checks: every tensor is there, with the shape that the config gives it. */
 function checkTensors(model: Model): Model {
-  for (const build of [model.vision.encode, model.language.embed, model.language.decode]) build()
+  model.vision.encode()
+  model.language.embed()
+  model.language.decode()
   return model
 }
 

@@ -1,10 +1,15 @@
+import { type Backward, backwardPass } from './backward.ts'
 import { type ImageRow, imageRows, type Prompt, placeImages } from './decode/prompt.ts'
 import { type DecoderSessions, decoderSessions } from './decode/sessions.ts'
-import type { Graph } from './graph/graph.ts'
+import { forwardTo } from './grad/chain.ts'
+import { evaluateDimension, sizeOf } from './graph/dimension.ts'
+import { type Graph, nodesOf } from './graph/graph.ts'
+import { nodeKinds } from './graph/tensor.ts'
 import type { Geometry } from './image/geometry.ts'
 import type { Image } from './image/image.ts'
-import type { Model } from './models/model.ts'
-import { type Engine, float32Value, floats, type Session } from './onnx/session.ts'
+import type { Model, PreparedImage, VisionModel } from './models/model.ts'
+import { type Engine, float32Value, floats, type Session, type Value } from './onnx/session.ts'
+import { sessionCache } from './onnx/session-cache.ts'
 import { renderChat } from './text/chat-template.ts'
 import type { Tokenizer } from './text/tokenizer.ts'
 
@@ -30,7 +35,7 @@ export interface MllmParts {
 /** A multimodal LLM ready to run. */
 export interface Mllm extends MllmParts {
   readonly decoder: DecoderSessions
-  vision(): Promise<Session>
+  readonly vision: VisionSessions
   /** Closes the sessions once they have done what they are at. What is asked later is refused. */
   release(): Promise<void>
 }
@@ -38,22 +43,57 @@ export interface Mllm extends MllmParts {
 export function makeMllm(parts: MllmParts): Mllm {
   const { engine, close } = closable(parts.engine)
   const decoder = decoderSessions(engine, parts.model.language)
-  let opened: Promise<Session> | null = null
+  const vision = visionSessions(engine, parts.model.vision)
   return {
     ...parts,
     engine,
     decoder,
-    vision() {
-      opened ??= engine.open(parts.model.vision.encode())
-      return opened
-    },
+    vision,
     async release() {
       await close()
-      const vision = await opened?.catch(() => null)
-      opened = null
-      await Promise.all([vision?.release(), decoder.release()])
+      await Promise.all([vision.release(), decoder.release()])
     },
   }
+}
+
+/** The sessions of one vision encoder and its connector, opened when first needed. */
+export interface VisionSessions {
+  /** `pixel_values` [B,3,H,W] -> `image_features` [B,T,C]. */
+  encode(): Promise<Session>
+  /** The same, with what `backward` needs of the way as outputs too. */
+  encodeWithHidden(): Promise<Session>
+  /** From `image_features` down to `pixel_values`. */
+  backward(): Backward
+  /** How many pictures go through the encoder in one run. */
+  readonly picturesAtOnce: number
+  release(): Promise<void>
+}
+
+function visionSessions(engine: Engine, { encode }: VisionModel): VisionSessions {
+  const cache = sessionCache(engine)
+  const chain = encode()
+  const forward = forwardTo(chain, ['image_features'])
+  const [, ...computed] = Object.keys(chain.cuts)
+  let backward: Backward | null = null
+  return {
+    encode: () => cache.open('encode', () => forward),
+    encodeWithHidden: () => cache.open('encode with hidden', () => forwardTo(chain, computed)),
+    backward() {
+      backward ??= backwardPass('backward', chain, cache)
+      return backward
+    },
+    picturesAtOnce: Math.max(1, Math.floor(batchBytes / largestResult(forward))),
+    release: cache.release,
+  }
+}
+
+/** What the largest result of an encoder's run may take. There are about three of its size at a time. */
+const batchBytes = 128 * 2 ** 20
+
+/** Bytes of the largest result that one picture has in a graph of float32. */
+function largestResult(graph: Graph): number {
+  const sizes = nodesOf(graph).flatMap(({ kind, results }) => (nodeKinds[kind] === 'leaf' ? [] : results))
+  return Math.max(...sizes.map(({ shape }) => 4 * evaluateDimension(sizeOf(shape), { B: 1 })))
 }
 
 /** An engine whose sessions are let finish, and refuse to begin anything, once it is closed. */
@@ -66,12 +106,12 @@ function closable(engine: Engine): { engine: Engine; close(): Promise<void> } {
     running.add(run)
     return run
   }
-  const open = async (graph: Graph): Promise<Session> => {
-    const session = await engine.open(graph)
+  const open: Engine['open'] = async (graph, options) => {
+    const session = await engine.open(graph, options)
     return { ...session, run: (feeds, into) => whileOpen(() => session.run(feeds, into)) }
   }
   return {
-    engine: { ...engine, open: graph => whileOpen(() => open(graph)) },
+    engine: { ...engine, open: (graph, options) => whileOpen(() => open(graph, options)) },
     async close() {
       closed = true
       await Promise.allSettled(running)
@@ -87,14 +127,44 @@ export interface EncodedImage {
 
 /** One pass through the vision encoder and the connector. */
 export async function encodeImage(mllm: Mllm, image: Image, signal?: AbortSignal): Promise<EncodedImage> {
-  const { pixelValues, shape, geometry } = mllm.model.vision.preprocess(image)
-  const session = await mllm.vision()
-  signal?.throwIfAborted()
-  const outputs = await session.run({ pixel_values: float32Value(pixelValues, shape) })
-  const { imageTokens } = mllm.model.vision
-  const width = mllm.model.language.hiddenSize
-  const features = { rows: imageTokens, width, data: floats(outputs, 'image_features') }
-  return { rows: imageRows(features), geometry }
+  const prepared = mllm.model.vision.preprocess(image)
+  const [rows] = await encodeAll(mllm, [prepared], signal)
+  return { rows: rows as ImageRow[], geometry: prepared.geometry }
+}
+
+/** The rows of each picture, several pictures in one pass where their memory allows. */
+export async function encodeAll(
+  mllm: Mllm,
+  images: readonly PreparedImage[],
+  signal?: AbortSignal,
+): Promise<ImageRow[][]> {
+  const session = await mllm.vision.encode()
+  const rows: ImageRow[][] = []
+  const { picturesAtOnce } = mllm.vision
+  for (let from = 0; from < images.length; from += picturesAtOnce) {
+    signal?.throwIfAborted()
+    const batch = images.slice(from, from + picturesAtOnce)
+    const outputs = await session.run({ pixel_values: stackPixels(batch) })
+    rows.push(...rowsOf(floats(outputs, 'image_features'), mllm.model))
+  }
+  return rows
+}
+
+function stackPixels(images: readonly PreparedImage[]): Value {
+  const [first, ...others] = images as [PreparedImage, ...PreparedImage[]]
+  if (others.length === 0) return float32Value(first.pixelValues, first.shape)
+  const size = first.pixelValues.length
+  const stacked = new Float32Array(images.length * size)
+  for (const [i, { pixelValues }] of images.entries()) stacked.set(pixelValues, i * size)
+  return float32Value(stacked, [images.length, ...first.shape.slice(1)])
+}
+
+/** Features [B,T,C] as the rows of each picture. */
+function rowsOf(features: Float32Array, { vision, language }: Model): ImageRow[][] {
+  const [rows, width] = [vision.imageTokens, language.hiddenSize]
+  return Array.from({ length: features.length / (rows * width) }, (_, i) =>
+    imageRows({ rows, width, data: features.subarray(i * rows * width, (i + 1) * rows * width) }),
+  )
 }
 
 /** The model's prompt for a question about pictures. It ends exactly where the answer starts. */

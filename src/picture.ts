@@ -1,20 +1,20 @@
 import pLimit from 'p-limit'
+import { type Checked, checkCount, checkOptions, checkQuestion } from './check-options.ts'
 import { type CropChoice, type ImportanceMap, type NoCropReason, selectCrop } from './crop/select.ts'
-import { Context, type ProbeOptions } from './decode/context.ts'
+import { type Blocks, blocksFor, type HighRes, joinMaps } from './crop/tiles.ts'
+import { Context } from './decode/context.ts'
 import { greedy } from './decode/greedy.ts'
 import type { Prompt } from './decode/prompt.ts'
+import { type Grid, wholePicture } from './image/geometry.ts'
 import { type Box, cropImage, type Image } from './image/image.ts'
-import { type Looker, type Method, mapMethods, methodsWithTarget, parseMethod } from './importance/method.ts'
-import { type EncodedImage, encodeImage, type Mllm, promptFor } from './mllm.ts'
-
-/** The paper's q': what the model attends to when asked for nothing in particular. */
-const generalQuestion = 'Write a general description of the image.'
+import type { InputGradientVariant } from './importance/input-gradient.ts'
+import { type MapMethod, type Method, mapMethods } from './importance/method.ts'
+import { encodeImage, type Mllm, promptFor } from './mllm.ts'
+import { startTimer, type Timer, type Timings } from './timer.ts'
+import { View } from './view.ts'
 
 /** The paper's limit for an answer, in tokens. */
 const defaultMaxNewTokens = 20
-
-/** Longer than any model's context, short enough to be tokenized at once. In characters. */
-const maxQuestionLength = 1 << 17
 
 export interface LookOptions {
   /** How to find where to look; `none` answers from the whole picture alone. Default: rel-att. */
@@ -26,14 +26,27 @@ export interface LookOptions {
    * token.
    */
   readonly target?: number | string
+  /** Of pure-grad: as the paper says it, or as its authors' code does it. Default: paper. */
+  readonly variant?: InputGradientVariant
+  /**
+   * Whether the map is made of blocks of at most 1024 pixels a side, each seen by itself: `on`, `off`, or where the
+   * picture is larger than that. Default: auto.
+   */
+  readonly highRes?: HighRes
   /** Where to crop, in source pixels, or `auto` to let the method find it. Default: auto. */
   readonly crop?: Box | 'auto'
   readonly signal?: AbortSignal
-  /** Called when a stage starts. */
-  readonly onProgress?: (stage: Stage) => void
+  /** Called when a stage starts, and where it has parts, whenever one of them is done. */
+  readonly onProgress?: (stage: Stage, parts?: Parts) => void
 }
 
 export type Stage = 'plain answer' | 'map' | 'crop answer'
+
+/** How far a stage is. */
+export interface Parts {
+  readonly done: number
+  readonly total: number
+}
 
 export interface AskOptions extends LookOptions {
   /** Default: 20, as in the paper. */
@@ -58,14 +71,16 @@ export interface Look {
   readonly cropReason: CropReason | null
   /** null where no map was needed: method `none`, or a crop given. */
   readonly importance: ImportanceMap | null
+  /** None where the method reads none. */
   readonly layers: readonly number[]
   /** The id of the token asked for as target; null: the likeliest, if the method has one. */
   readonly target: number | null
-  /** Milliseconds. */
-  readonly timings: Readonly<Record<string, number>>
+  /** null where the method has no variants. */
+  readonly variant: InputGradientVariant | null
+  /** How many blocks the map was made of; null: the picture was seen as a whole. */
+  readonly blocks: Grid | null
+  readonly timings: Timings
 }
-
-type Facts = Pick<Look, 'model' | 'question' | 'method' | 'image' | 'layers' | 'target'>
 
 export interface Answer extends Look {
   /** From the picture and the crop; the plain answer where there is no crop. */
@@ -81,17 +96,17 @@ export interface Answer extends Look {
 export class Picture {
   readonly image: Image
   readonly #mllm: Mllm
-  readonly #encoded: EncodedImage
+  readonly #whole: View
   readonly #encodeMs: number
   readonly #context: Context
   readonly #inTurn = pLimit(1)
-  /** Attention under the general prompt by layer. */
-  readonly #general = new Map<number, Float32Array>()
+  /** The blocks of high resolution, once they were needed. */
+  #blocks: readonly View[] | null = null
 
-  private constructor(mllm: Mllm, image: Image, encoded: EncodedImage, encodeMs: number) {
+  private constructor(mllm: Mllm, image: Image, whole: View, encodeMs: number) {
     this.image = image
     this.#mllm = mllm
-    this.#encoded = encoded
+    this.#whole = whole
     this.#encodeMs = encodeMs
     this.#context = new Context(mllm.decoder)
   }
@@ -99,16 +114,16 @@ export class Picture {
   static async see(mllm: Mllm, image: Image, signal?: AbortSignal): Promise<Picture> {
     signal?.throwIfAborted()
     const start = performance.now()
-    const encoded = await encodeImage(mllm, image, signal)
-    return new Picture(mllm, image, encoded, performance.now() - start)
+    const [whole] = await View.see(mllm, [image], { signal })
+    return new Picture(mllm, image, whole as View, performance.now() - start)
   }
 
   /** The map and the crop for a question, without an answer. */
   look(question: string, options: LookOptions = {}): Promise<Look> {
     return this.#inTurn(async () => {
-      const facts = this.#check(question, options)
+      const checked = this.#check(question, options)
       const timer = startTimer({ encodeMs: this.#encodeMs })
-      const seen = await this.#look(facts, options, timer)
+      const seen = await this.#look(question, checked, options, timer)
       return { ...seen, timings: timer.finish() }
     })
   }
@@ -116,15 +131,15 @@ export class Picture {
   /** The plain answer, where to look, and the answer from picture and crop. */
   ask(question: string, options: AskOptions = {}): Promise<Answer> {
     return this.#inTurn(async () => {
-      const facts = this.#check(question, options)
-      checkCount(options.maxNewTokens)
+      const checked = this.#check(question, options)
+      if (options.maxNewTokens !== undefined) checkCount(options.maxNewTokens)
       const timer = startTimer({ encodeMs: this.#encodeMs })
       options.onProgress?.('plain answer')
-      const prompt = promptFor(this.#mllm, question, [this.#encoded])
+      const prompt = promptFor(this.#mllm, question, [this.#whole.encoded])
       const plainAnswer = await timer.time('plainAnswerMs', () =>
         this.#answer(prompt, 'plainAnswer', options),
       )
-      const seen = await this.#look(facts, options, timer)
+      const seen = await this.#look(question, checked, options, timer)
       const answer =
         seen.crop === null ? plainAnswer : await this.#answerFromCrop(question, seen.crop, options, timer)
       return { ...seen, answer, plainAnswer, timings: timer.finish() }
@@ -132,13 +147,14 @@ export class Picture {
   }
 
   /**
-   * Gives the cache's memory back once the questions asked so far are answered. The picture can still be asked; its
-   * prefix is then computed anew.
+   * Gives the memory of the cache and of the blocks back once the questions asked so far are answered. The picture can
+   * still be asked; what it needs is then computed anew.
    */
   release(): void {
     void this.#inTurn(() => {
       this.#context.clear()
-      this.#general.clear()
+      this.#whole.forget()
+      this.#blocks = null
     })
   }
 
@@ -146,60 +162,78 @@ export class Picture {
     this.release()
   }
 
-  /** What is asked and how, checked before anything is computed. */
-  #check(question: string, options: LookOptions): Facts {
+  /** Checks what is asked and how, and gets ready for it. */
+  #check(question: string, options: LookOptions): Checked {
     options.signal?.throwIfAborted()
     checkQuestion(question)
-    const method = parseMethod(options.method ?? 'rel-att')
-    const layers = checkLayers(options.layers ?? this.#mllm.layers, this.#mllm.model.language.layers)
-    if (options.crop !== undefined && options.crop !== 'auto') checkCrop(options.crop, this.image)
-    const target = checkTarget(options.target, method, this.#mllm)
+    const checked = checkOptions(options, this.#mllm, this.image)
+    const blocks = blocksFor(this.image, checked.highRes)
+    // So that the plain answer's prefill is the forward pass of the map's gradient.
+    const { method, crop } = checked
+    if (method !== 'none' && mapMethods[method].isBackward && crop === 'auto' && blocks === null)
+      this.#context.keepHidden()
+    return checked
+  }
+
+  async #look(
+    question: string,
+    checked: Checked,
+    options: LookOptions,
+    timer: Timer,
+  ): Promise<Omit<Look, 'timings'>> {
+    const { method, layers, target, variant, highRes, crop } = checked
     const { width, height } = this.image
-    return { model: this.#mllm.name, question, method, layers, target, image: { width, height } }
-  }
-
-  async #look(facts: Facts, options: LookOptions, timer: Timer): Promise<Omit<Look, 'timings'>> {
-    const { method } = facts
-    const { crop = 'auto' } = options
-    if (crop !== 'auto') return { ...facts, crop, cropReason: null, importance: null }
-    if (method === 'none') return { ...facts, crop: null, cropReason: 'method none', importance: null }
+    const model = this.#mllm.name
+    const facts = { model, question, method, layers, target, variant, image: { width, height } }
+    if (crop !== 'auto') return { ...facts, crop, cropReason: null, importance: null, blocks: null }
+    if (method === 'none')
+      return { ...facts, crop: null, cropReason: 'method none', importance: null, blocks: null }
+    const blocks = blocksFor(this.image, highRes)
     options.onProgress?.('map')
-    const looker = this.#looker(facts, options.signal)
-    const values = await timer.time('mapMs', () => mapMethods[method](looker, facts.layers))
-    const importance = { ...this.#encoded.geometry.grid, values, geometry: this.#encoded.geometry }
+    const ask = { ...facts, method, variant: variant ?? 'paper', options }
+    const importance =
+      blocks === null
+        ? await timer.time('mapMs', () => this.#mapOfWhole(ask))
+        : await this.#mapOfBlocks(blocks, ask, timer)
     const choice: CropChoice = selectCrop(importance, this.#mllm.model.inputSize)
-    return { ...facts, crop: choice.crop, cropReason: choice.reason, importance }
+    const grid = blocks && { rows: blocks.rows, columns: blocks.columns }
+    return { ...facts, crop: choice.crop, cropReason: choice.reason, importance, blocks: grid }
   }
 
-  #looker({ question, target }: Facts, signal: AbortSignal | undefined): Looker {
-    return {
-      read: (reading, layers) => this.#read(question, layers, { reading, target, signal }),
-      generalAttention: async layers => {
-        const missing = layers.filter(layer => !this.#general.has(layer))
-        if (missing.length > 0) {
-          const maps = await this.#read(generalQuestion, missing, { signal })
-          for (const [i, layer] of missing.entries()) this.#general.set(layer, maps[i] as Float32Array)
-        }
-        return layers.map(layer => this.#general.get(layer) as Float32Array)
-      },
+  async #mapOfWhole(asked: MapQuestion): Promise<ImportanceMap> {
+    const { geometry } = this.#whole
+    const values = await mapOf(this.#whole, this.#context, asked)
+    return { ...geometry.grid, values, geometry }
+  }
+
+  /** The maps of all blocks as one. They are stretched to the model's input, so that their cells tile the picture. */
+  async #mapOfBlocks(blocks: Blocks, asked: MapQuestion, timer: Timer): Promise<ImportanceMap> {
+    const { signal, onProgress } = asked.options
+    const images = blocks.boxes.map(box => cropImage(this.image, box))
+    this.#blocks ??= await timer.time('encodeBlocksMs', () =>
+      View.see(this.#mllm, images, { fit: 'stretch', signal }),
+    )
+    // One cache for all blocks, beside that of the whole picture, which the answers go on from.
+    const context = new Context(this.#mllm.decoder)
+    const maps: Float32Array[] = []
+    for (const [i, block] of this.#blocks.entries()) {
+      maps.push(await timer.time('mapMs', () => mapOf(block, context, asked)))
+      block.forgetHidden()
+      onProgress?.('map', { done: i + 1, total: images.length })
     }
-  }
-
-  /** What is read of the starting answer token at the picture's cells: [L][N]. */
-  async #read(question: string, layers: readonly number[], options: ProbeOptions): Promise<Float32Array[]> {
-    const prompt = promptFor(this.#mllm, question, [this.#encoded])
-    await this.#context.hold(prompt.slice(0, -1), options.signal)
-    const rows = await this.#context.probe(prompt.at(-1) as Prompt[number], layers, options)
-    const { rows: down, columns } = this.#encoded.geometry.grid
-    const first = prompt.indexOf(this.#encoded.rows[this.#mllm.model.vision.firstCell] as Prompt[number])
-    return rows.map(row => row.slice(first, first + down * columns))
+    const cells = (this.#blocks[0] as View).geometry.grid
+    const grid = { rows: blocks.rows * cells.rows, columns: blocks.columns * cells.columns }
+    const { width, height } = this.image
+    const source = { width, height }
+    const geometry = { source, view: wholePicture(source), grid }
+    return { ...grid, values: joinMaps(maps, blocks, cells), geometry }
   }
 
   async #answerFromCrop(question: string, crop: Box, options: AskOptions, timer: Timer): Promise<string> {
     options.onProgress?.('crop answer')
     const region = cropImage(this.image, crop)
     const encoded = await timer.time('encodeCropMs', () => encodeImage(this.#mllm, region, options.signal))
-    const prompt = promptFor(this.#mllm, question, [this.#encoded, encoded])
+    const prompt = promptFor(this.#mllm, question, [this.#whole.encoded, encoded])
     return timer.time('answerMs', () => this.#answer(prompt, 'answer', options))
   }
 
@@ -231,74 +265,18 @@ function inPieces(give: (piece: string) => void): (text: string) => void {
   }
 }
 
-/** @throws for a question that is empty or longer than any model takes */
-export function checkQuestion(question: string): void {
-  if (question.trim() === '') throw new Error('the question is empty. Ask something about the picture.')
-  if (question.length > maxQuestionLength) {
-    throw new Error(
-      `the question has ${question.length} characters, at most ${maxQuestionLength} are taken. Ask a shorter one.`,
-    )
-  }
+/** A question that is to be answered with a map. */
+interface MapQuestion {
+  readonly question: string
+  readonly method: MapMethod
+  readonly layers: readonly number[]
+  readonly target: number | null
+  readonly variant: InputGradientVariant
+  readonly options: LookOptions
 }
 
-function checkCount(maxNewTokens = defaultMaxNewTokens): void {
-  if (Number.isInteger(maxNewTokens) && maxNewTokens > 0) return
-  throw new Error(`maxNewTokens: expected a whole number from 1 on, found ${maxNewTokens}.`)
-}
-
-function checkLayers(layers: readonly number[], count: number): readonly number[] {
-  const wrong = layers.find(layer => !Number.isInteger(layer) || layer < 0 || layer >= count)
-  if (wrong !== undefined)
-    throw new Error(`layer ${wrong}: the model has layers 0 to ${count - 1}. Name some of these.`)
-  if (layers.length === 0) throw new Error(`no layers given: name at least one of 0 to ${count - 1}`)
-  return layers
-}
-
-function checkTarget(
-  target: number | string | undefined,
-  method: Method,
-  { tokenizer, model }: Mllm,
-): number | null {
-  if (target === undefined) return null
-  if (!methodsWithTarget.includes(method)) {
-    throw new Error(
-      `method ${method} has no target; with one: ${methodsWithTarget.join(', ')}. Leave the target out.`,
-    )
-  }
-  const id = typeof target === 'number' ? target : tokenizer.encode(target, { bare: true })[0]
-  const { vocabularySize } = model.language
-  if (id !== undefined && Number.isInteger(id) && id >= 0 && id < vocabularySize) return id
-  throw new Error(
-    `target ${JSON.stringify(target)} is no token of the model. Give a word, or an id from 0 to ${vocabularySize - 1}.`,
-  )
-}
-
-function checkCrop(crop: Box, image: Image): void {
-  const { x, y, width, height } = crop
-  const whole = [x, y, width, height].every(Number.isInteger)
-  const inside = x >= 0 && y >= 0 && x + width <= image.width && y + height <= image.height
-  if (whole && inside && width > 0 && height > 0) return
-  const size = `the ${image.width}x${image.height} picture`
-  throw new Error(
-    `crop ${x},${y},${width},${height} is not a box of whole pixels inside ${size}. Give x,y,width,height.`,
-  )
-}
-
-interface Timer {
-  time<T>(name: string, work: () => Promise<T>): Promise<T>
-  finish(): Readonly<Record<string, number>>
-}
-
-function startTimer(before: Readonly<Record<string, number>>): Timer {
-  const start = performance.now()
-  const timings: Record<string, number> = { ...before }
-  return {
-    async time(name, work) {
-      const from = performance.now()
-      const result = await work()
-      timings[name] = performance.now() - from
-      return result
-    },
-    finish: () => ({ ...timings, totalMs: performance.now() - start }),
-  }
+function mapOf(view: View, context: Context, asked: MapQuestion): Promise<Float32Array> {
+  const { question, target, method, layers, variant } = asked
+  const looker = view.looker(context, { question, target, signal: asked.options.signal })
+  return mapMethods[method].map(looker, { layers, variant })
 }

@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type HighRes, highResModes } from '../crop/tiles.ts'
 import type { Box } from '../image/image.ts'
 import { type Fit, fits } from '../image/preprocess.ts'
+import { type InputGradientVariant, inputGradientVariants } from '../importance/input-gradient.ts'
 import { type Method, parseMethod } from '../importance/method.ts'
 import type { PromptStyle } from '../mllm.ts'
 
@@ -11,6 +13,8 @@ export interface LookFlags {
   readonly method: Method
   readonly layers?: readonly number[] | 'all'
   readonly target?: string
+  readonly variant?: InputGradientVariant
+  readonly highRes: HighRes
   readonly crop: Box | 'auto'
   readonly prompt: PromptStyle
   readonly fit?: Fit
@@ -27,12 +31,29 @@ export function withLookOptions(command: Command): Command {
     .option('-q, --question <text>', 'one more question about the same picture (repeat it)', collect)
     .option('-m, --model <id|folder>', 'a LLaVA checkpoint (default: the demo model)')
     .addOption(
-      new Option('--method <name>', 'how to find where to look: rel-att, grad-att, or none')
+      new Option('--method <name>', 'how to find where to look: rel-att, grad-att, pure-grad, or none')
         .argParser(usage(parseMethod))
         .default('rel-att'),
     )
     .option('--layers <list>', 'layers to read, from 0: "14", "12,14", "10-14", "all"', usage(parseLayers))
-    .option('--target <answer>', 'with grad-att: the answer to find grounds for (default: the likeliest)')
+    .option(
+      '--target <answer>',
+      'with grad-att and pure-grad: the answer to find grounds for (default: the likeliest)',
+    )
+    .addOption(
+      new Option(
+        '--variant <name>',
+        "with pure-grad: as in the paper, or in its authors' code (default: paper)",
+      ).choices(inputGradientVariants),
+    )
+    .addOption(
+      new Option(
+        '--high-res <mode>',
+        'map of blocks of at most 1024 pixels; auto: of pictures larger than that',
+      )
+        .choices(highResModes)
+        .default('auto'),
+    )
     .option('--crop <box>', '"auto", or X,Y,W,H in pixels of the picture', usage(parseCrop), 'auto')
     .addOption(
       new Option('--prompt <style>', "the paper's prompt, or the checkpoint's chat template")

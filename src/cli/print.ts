@@ -33,10 +33,19 @@ export const oneLine = (text: string): string =>
     .replaceAll(/\s*[\n\r\u2028\u2029]\s*/g, ' ')
     .replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
 
-function describeCrop({ crop, cropReason, method, layers, importance }: Look): string {
-  const how = importance === null ? 'as given' : `${method}, layer ${layers.join(', ')}`
+function describeCrop(look: Look): string {
+  const { crop, cropReason, importance } = look
+  const how = importance === null ? 'as given' : describeMap(look)
   if (crop === null) return `none: ${cropReason} (${how})`
   return `${crop.x},${crop.y} ${crop.width}x${crop.height} (${how})`
+}
+
+function describeMap({ method, layers, variant, blocks }: Look): string {
+  const parts: string[] = [method]
+  if (layers.length > 0) parts.push(`layer ${layers.join(', ')}`)
+  if (variant !== null) parts.push(`variant ${variant}`)
+  if (blocks !== null) parts.push(`${blocks.columns} x ${blocks.rows} blocks`)
+  return parts.join(', ')
 }
 
 function describeTime(timings: Readonly<Record<string, number>>): string {
@@ -48,6 +57,7 @@ function describeTime(timings: Readonly<Record<string, number>>): string {
 const stageNames: Readonly<Record<string, string>> = {
   encodeMs: 'picture',
   plainAnswerMs: 'plain answer',
+  encodeBlocksMs: 'blocks',
   mapMs: 'map',
   encodeCropMs: 'crop',
   answerMs: 'answer',

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
+import { checkQuestion } from '../check-options.ts'
 import { decodeImage } from '../image/decode-node.ts'
-import { checkQuestion, type Look, type LookOptions, type Picture } from '../picture.ts'
+import type { Look, LookOptions, Parts, Picture } from '../picture.ts'
 import { ViCrop } from '../vicrop.ts'
 import type { LookFlags } from './options.ts'
 import { toJson, toText } from './print.ts'
@@ -39,10 +40,13 @@ export async function run({ image, question, flags, signal, work }: Job): Promis
       signal,
       ...(layers === undefined ? {} : { layers }),
       ...(flags.target === undefined ? {} : { target: flags.target }),
+      ...(flags.variant === undefined ? {} : { variant: flags.variant }),
+      highRes: flags.highRes,
     }
     for (const [nth, text] of questions.entries()) {
       const nthOf = questions.length === 1 ? '' : `question ${nth + 1} of ${questions.length}: `
-      const onProgress = (stage: string): void => progress.say(`${nthOf}${stage}`)
+      const onProgress = (stage: string, parts?: Parts): void =>
+        progress.say(`${nthOf}${stage}${parts === undefined ? '' : ` ${bar(parts.done, parts.total)}`}`)
       const result = await work(picture, text, { ...options, onProgress })
       const saved = await saveFiles(picture.image, result, flags, nth, questions.length)
       print(flags.json ? toJson(result) : `${nth > 0 ? '\n' : ''}${toText(result, saved)}`, progress)

@@ -7,6 +7,21 @@ const maxBlockSide = 1024
 /** Narrower pictures than this are not cut into squares of their width: there would be hundreds of them. */
 const minBlockSide = 256
 
+/**
+ * Whether the map is made of blocks: `on` always, `auto` for pictures larger than a block. (The paper does so for V*, the
+ * benchmark whose pictures are of that size.)
+ */
+export const highResModes = ['auto', 'on', 'off'] as const
+export type HighRes = (typeof highResModes)[number]
+
+/** The blocks that a map is made of; null where the picture is seen as a whole. */
+export function blocksFor(picture: Size, mode: HighRes): Blocks | null {
+  const isLarge = Math.max(picture.width, picture.height) > maxBlockSide
+  if (mode === 'off' || (mode === 'auto' && !isLarge)) return null
+  const blocks = blocksOf(picture)
+  return blocks.boxes.length === 1 ? null : blocks
+}
+
 /** A picture cut into a grid of blocks, row by row: [rows * columns]. */
 export interface Blocks extends Grid {
   readonly boxes: readonly Box[]

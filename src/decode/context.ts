@@ -29,6 +29,8 @@ export class Context {
   #places = 0
   /** Keys and values of every layer by the names of the graph's inputs: "key.0", "value.0", ... each [1,K,P,D]. */
   #cache: Record<string, Value> = {}
+  /** The input of each layer at the cached positions, [P,C], by the names of the unrolled layers; null: not kept. */
+  #hidden: Record<string, Float32Array> | null = null
 
   constructor(sessions: DecoderSessions) {
     this.#sessions = sessions
@@ -40,9 +42,20 @@ export class Context {
     return this.#held.length
   }
 
-  /** Bytes of keys and values held. */
+  /** Bytes of keys and values held, and of the layers' inputs. */
   get bytes(): number {
-    return Object.values(this.#cache).reduce((sum, value) => sum + value.data.byteLength, 0)
+    const arrays = [
+      ...Object.values(this.#cache).map(({ data }) => data),
+      ...Object.values(this.#hidden ?? {}),
+    ]
+    return arrays.reduce((sum, data) => sum + data.byteLength, 0)
+  }
+
+  /** From now on keeps the layers' inputs too, which `inputGradient` needs; what is held without them is forgotten. */
+  keepHidden(): void {
+    if (this.#hidden !== null) return
+    this.clear()
+    this.#hidden = {}
   }
 
   /** Makes the cache hold exactly this prompt. */
@@ -62,13 +75,14 @@ export class Context {
     const end = start + rest.length
     this.#requireRoom(end)
     const inputs = await this.#embed(rest, start, signal)
-    const decode = await this.#sessions.decode()
+    const decode = await this.#sessions.decode({ hidden: this.#hidden !== null })
     signal?.throwIfAborted()
     this.#grow(end)
     const cache = this.#cache
     this.#held = this.#held.slice(0, start)
     const last = { last_position: int32Value([end - 1]), total_length: int32Value([end], []) }
-    const outputs = await decode.run({ ...inputs, ...cache, ...last }, outputsOver(cache))
+    const into = { ...outputsOver(cache), ...this.#keepRows(start, inputs.inputs_embeds) }
+    const outputs = await decode.run({ ...inputs, ...cache, ...last }, into)
     if (this.#cache !== cache) throw new Error('context: cleared while in use. Wait for its answers first.')
     this.#held = [...this.#held, ...rest]
     return floats(outputs, 'logits')
@@ -99,11 +113,37 @@ export class Context {
     return Array.from({ length: rows.length / width }, (_, i) => rows.subarray(i * width, (i + 1) * width))
   }
 
+  /**
+   * What reaches the rows of the prompt held [S,C] of the log probability of the token that follows it: the target, or
+   * the likeliest. Only after `keepHidden`.
+   */
+  async inputGradient({ target = null, signal }: Omit<ProbeOptions, 'reading'> = {}): Promise<Float32Array> {
+    const hidden = this.#hidden
+    if (hidden === null) throw new Error('context: the inputs of the layers were not kept')
+    const { length } = this
+    const { hiddenSize } = this.#language
+    const cuts = Object.entries(hidden).map(([name, rows]): [string, Value] => [
+      name,
+      float32Value(rows.subarray(0, length * hiddenSize), [length, hiddenSize]),
+    ])
+    const feeds = {
+      ...Object.fromEntries(cuts),
+      ...this.#cache,
+      ...this.#rotary(0, length),
+      length: int64Value([length]),
+      mask: float32Value(causalMask(length), [length, length]),
+      target: int64Value([target ?? 0]),
+    }
+    const backward = this.#sessions.backward(target === null ? 'likeliest' : 'fed')
+    return backward.run(feeds, { data: Float32Array.of(1), shape: [1, 1] }, signal)
+  }
+
   /** Gives the cache's memory back; the context can be used again and starts from nothing. */
   clear(): void {
     this.#held = []
     this.#places = 0
     this.#cache = {}
+    this.#hidden = null
   }
 
   #requireRoom(positions: number): void {
@@ -127,20 +167,63 @@ export class Context {
         return [name, float32Value(grown, [1, kvHeads, places, headSize])]
       }),
     )
+    if (this.#hidden !== null) this.#hidden = this.#grownHidden(this.#hidden, places)
     this.#places = places
   }
 
+  #grownHidden(before: Readonly<Record<string, Float32Array>>, places: number): Record<string, Float32Array> {
+    const { layers, hiddenSize } = this.#language
+    const names = Array.from({ length: layers }, (_, i) => `hidden.${i}`)
+    return Object.fromEntries(
+      names.map(name => {
+        const grown = new Float32Array(places * hiddenSize)
+        grown.set(before[name]?.subarray(0, this.length * hiddenSize) ?? [])
+        return [name, grown]
+      }),
+    )
+  }
+
+  /** Keeps the rows that go into the first layer; the memory for those that go into the others, from `start` on. */
+  #keepRows(start: number, embeds: Value): Record<string, Value> {
+    if (this.#hidden === null) return {}
+    const { 'hidden.0': first, ...others } = this.#hidden
+    const [from, to] = [
+      start * this.#language.hiddenSize,
+      start * this.#language.hiddenSize + embeds.data.length,
+    ]
+    first?.set(embeds.data as Float32Array, from)
+    const rows = Object.entries(others).map(([name, all]): [string, Value] => [
+      name,
+      float32Value(all.subarray(from, to), embeds.shape),
+    ])
+    return Object.fromEntries(rows)
+  }
+
   /** The inputs that both graphs share: `inputs_embeds` [S,C], `cos` and `sin` [S,1,D]. */
-  async #embed(rest: Prompt, start: number, signal?: AbortSignal): Promise<Record<string, Value>> {
-    const { hiddenSize, headSize } = this.#language
+  async #embed(
+    rest: Prompt,
+    start: number,
+    signal?: AbortSignal,
+  ): Promise<Record<'inputs_embeds' | 'cos' | 'sin', Value>> {
     const embeds = await embedPrompt(rest, await this.#sessions.embed(), this.#language, signal)
-    const { cos, sin } = this.#language.rotaryTables(start, rest.length)
     return {
-      inputs_embeds: float32Value(embeds, [rest.length, hiddenSize]),
-      cos: float32Value(cos, [rest.length, 1, headSize]),
-      sin: float32Value(sin, [rest.length, 1, headSize]),
+      inputs_embeds: float32Value(embeds, [rest.length, this.#language.hiddenSize]),
+      ...this.#rotary(start, rest.length),
     }
   }
+
+  #rotary(start: number, count: number): Record<'cos' | 'sin', Value> {
+    const { cos, sin } = this.#language.rotaryTables(start, count)
+    const shape = [count, 1, this.#language.headSize]
+    return { cos: float32Value(cos, shape), sin: float32Value(sin, shape) }
+  }
+}
+
+/** [S,S]: 0 where a position sees another, very negative where that comes later. */
+function causalMask(length: number): Float32Array {
+  const mask = new Float32Array(length * length)
+  for (let row = 0; row < length; row++) mask.fill(-1e30, row * length + row + 1, (row + 1) * length)
+  return mask
 }
 
 const outputsOver = (cache: Readonly<Record<string, Value>>): Record<string, Value> =>

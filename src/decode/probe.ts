@@ -1,5 +1,5 @@
 import { sizeOf } from '../graph/dimension.ts'
-import { concat, reduceMean, reshape } from '../graph/ops.ts'
+import { concat, logSoftmax, mul, oneHot, reduceMean, reduceSum, reshape } from '../graph/ops.ts'
 import { dimension, type Tensor } from '../graph/tensor.ts'
 import type { Probe } from '../models/model.ts'
 
@@ -32,3 +32,7 @@ export function headMean(x: Tensor): Tensor {
   const heads = reshape(x, [sizeOf(x.shape.slice(0, -1)), positions])
   return reshape(reduceMean(heads, 0), [1, positions])
 }
+
+/** The paper's v = log softmax(z)_t of the logits z [1,V] and a token t, int64 [1]: one number, [1,1]. */
+export const logProbability = (logits: Tensor, target: Tensor): Tensor =>
+  reduceSum(mul(logSoftmax(logits), oneHot(target, dimension(logits, -1) as number)), [0, 1])

@@ -1,64 +1,65 @@
-import { inputsOf } from '../graph/graph.ts'
+import { type Backward, backwardPass } from '../backward.ts'
+import type { Chain } from '../grad/chain.ts'
+import type { Graph } from '../graph/graph.ts'
 import { argMax, input } from '../graph/ops.ts'
-import { scoped } from '../graph/tensor.ts'
+import { scoped, type Tensor } from '../graph/tensor.ts'
 import type { LanguageModel } from '../models/model.ts'
-import type { Engine, Session, Values } from '../onnx/session.ts'
-import type { Reading } from './probe.ts'
+import type { Engine, Session } from '../onnx/session.ts'
+import { sessionCache } from '../onnx/session-cache.ts'
+import { logProbability, type Reading } from './probe.ts'
+
+/** Where the token comes from that is explained: fed as `target`, or the likeliest of the logits. */
+export type TargetSource = 'fed' | 'likeliest'
 
 /** The sessions of one language model, opened when first needed and shared by every picture. */
 export interface DecoderSessions {
   readonly language: LanguageModel
   embed(): Promise<Session>
-  decode(): Promise<Session>
-  /**
-   * `attentions` [L,n+1]: a reading of the layers asked for. The session takes of its feeds what these layers need.
-   * @param target whether the target is fed, as `target`; otherwise it is the likeliest token
-   */
-  probe(reading: Reading, layers: readonly number[], target: 'fed' | 'likeliest'): Promise<Session>
+  /** With `hidden`, the inputs of the layers are outputs too. */
+  decode(options?: { readonly hidden: boolean }): Promise<Session>
+  /** `attentions` [L,n+1]: a reading of the layers asked for. */
+  probe(reading: Reading, layers: readonly number[], target: TargetSource): Promise<Session>
+  /** From the log probability of the target after a prompt down to the prompt's rows. */
+  backward(target: TargetSource): Backward
   release(): Promise<void>
 }
 
 export function decoderSessions(engine: Engine, language: LanguageModel): DecoderSessions {
-  const opened = new Map<string, Promise<Session>>()
-  const once = (key: string, open: () => Promise<Session>): Promise<Session> => {
-    const known = opened.get(key)
-    if (known !== undefined) return known
-    const session = open()
-    opened.set(key, session)
-    // What failed may succeed later, when there is memory again.
-    session.catch(() => opened.delete(key))
-    return session
-  }
+  const cache = sessionCache(engine)
+  const passes = new Map<TargetSource, Backward>()
+  const backward = (target: TargetSource): Backward =>
+    backwardPass(`backward from the ${target} token`, promptChain(language, target), cache)
   return {
     language,
-    embed: () => once('embed', () => engine.open(language.embed())),
-    decode: () => once('decode', () => engine.open(language.decode())),
+    embed: () => cache.open('embed', language.embed),
+    decode: (options = { hidden: false }) =>
+      cache.open(`decode ${options.hidden}`, () => language.decode(options)),
     probe: (reading, layers, target) =>
-      once(`${reading.name} ${layers} ${target}`, () => openProbe(engine, language, reading, layers, target)),
-    async release() {
-      const sessions = await Promise.allSettled(opened.values())
-      opened.clear()
-      await Promise.all(
-        sessions.map(session => (session.status === 'fulfilled' ? session.value.release() : undefined)),
-      )
+      cache.open(`${reading.name} ${layers} ${target}`, () => probeGraph(language, reading, layers, target)),
+    backward(target) {
+      const pass = passes.get(target) ?? backward(target)
+      passes.set(target, pass)
+      return pass
     },
+    release: cache.release,
   }
 }
 
-async function openProbe(
-  engine: Engine,
+function probeGraph(
   language: LanguageModel,
   reading: Reading,
   layers: readonly number[],
-  target: 'fed' | 'likeliest',
-): Promise<Session> {
+  source: TargetSource,
+): Graph {
   const probe = language.probe()
-  const token = target === 'fed' ? input('target', 'int64', [1]) : argMax(probe.logits)
-  const attentions = scoped(reading.name, () => reading.build(probe, layers, token))
-  const graph = { outputs: { attentions } }
-  const session = await engine.open(graph)
-  const names = new Set(inputsOf(graph).map(x => x.node.value as string))
-  const needed = (feeds: Values): Values =>
-    Object.fromEntries(Object.entries(feeds).filter(([name]) => names.has(name)))
-  return { ...session, run: (feeds, into) => session.run(needed(feeds), into) }
+  const target = targetToken(probe.logits, source)
+  return { outputs: { attentions: scoped(reading.name, () => reading.build(probe, layers, target)) } }
 }
+
+function promptChain(language: LanguageModel, source: TargetSource): Chain {
+  const { cuts, known = [], logits } = language.unroll()
+  return { cuts: { ...cuts, v: logProbability(logits, targetToken(logits, source)) }, known }
+}
+
+const targetToken = (logits: Tensor, source: TargetSource): Tensor =>
+  source === 'fed' ? input('target', 'int64', [1]) : argMax(logits)

@@ -1,3 +1,4 @@
+import { requireShape } from '../graph/check.ts'
 import { formatShape, sizeOf } from '../graph/dimension.ts'
 import { nodesOf } from '../graph/graph.ts'
 import { add, constant } from '../graph/ops.ts'
@@ -13,23 +14,36 @@ import {
 import { rules } from './rules.ts'
 
 /**
- * Reverse-mode differentiation: an expression for dy/dx of each x asked for, made of ordinary nodes.
+ * An expression for dy/dx of each x asked for.
+ *
+ * @param y one number, float32
+ * @returns for each x a tensor of its shape and type
+ * @throws GraphError as `vjp` does
+ */
+export function grad(y: Tensor, xs: readonly Tensor[]): Tensor[] {
+  if (sizeOf(y.shape) !== 1 || y.dtype !== 'float32')
+    throw new GraphError(`grad: expected one float32 number, found ${y.dtype}${formatShape(y.shape)}`)
+  return vjp(y, constant([1], 'float32', y.shape), xs)
+}
+
+/**
+ * Reverse-mode differentiation, a vector-Jacobian product: an expression, made of ordinary nodes, for what reaches each
+ * x of what reaches y.
  *
  * Only what lies between y and some x is walked; an x may be any tensor on the way, not only an input. What the rules
  * build beside the way asked for is not part of the result and never runs. A node's gradient is built under the node's
  * scope and "/gradient". Through whole numbers (indices, sizes) nothing flows.
  *
- * @param y one number, float32
+ * @param g the gradient of y, of its shape
  * @returns for each x a tensor of its shape and type
  * @throws GraphError if y does not depend on an x, or if an operator on the way has no gradient
  */
-export function grad(y: Tensor, xs: readonly Tensor[]): Tensor[] {
-  if (sizeOf(y.shape) !== 1 || y.dtype !== 'float32')
-    throw new GraphError(`grad: expected one float32 number, found ${y.dtype}${formatShape(y.shape)}`)
+export function vjp(y: Tensor, g: Tensor, xs: readonly Tensor[]): Tensor[] {
+  requireShape('grad: the gradient', g, y.shape)
   const nodes = nodesOf({ outputs: { y } })
   const way: Way = { y, xs, nodes: nodesFrom(xs, nodes) }
   const gradients: Gradients = new Map()
-  accumulate(gradients, y, constant([1], 'float32', y.shape))
+  accumulate(gradients, y, g)
   for (const node of nodes.toReversed()) if (way.nodes.has(node)) propagate(node, gradients, way)
   return xs.map(x => {
     const g = gradients.get(x.node)?.[x.index]

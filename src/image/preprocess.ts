@@ -26,6 +26,8 @@ export interface PreprocessSpec {
 export interface Preprocessed {
   /** [3, input.height, input.width], channels red, green, blue. */
   readonly pixelValues: Float32Array
+  /** The input before its pixels are scaled and normalised. */
+  readonly input: Image
   /** The rectangle of the source plane that fills the input, in source pixels: see `Geometry`. */
   readonly view: Box
 }
@@ -39,7 +41,11 @@ export function preprocess(image: Image, spec: PreprocessSpec): Preprocessed {
   const resized = resizedSize(canvas.size, spec.size)
   const window = centreOf(resized, spec.input)
   const pixels = resizeWindow(canvas, resized, window, spec.resample)
-  return { pixelValues: normalise(pixels, spec), view: toSource(window, canvas, resized) }
+  return {
+    pixelValues: normalise(pixels, spec),
+    input: pixels,
+    view: toSource(window, canvas, resized),
+  }
 }
 
 function squareCanvas(image: Image, colour: Colour): Canvas {
@@ -67,13 +73,14 @@ const centreOf = (plane: Size, input: Size): Box => ({
 })
 
 function toSource(window: Box, canvas: Canvas, resized: Size): Box {
-  const scaleX = canvas.size.width / resized.width
-  const scaleY = canvas.size.height / resized.height
+  // Multiplied first: a window as long as the plane is then exactly as long as the picture.
+  const across = (length: number): number => (length * canvas.size.width) / resized.width
+  const down = (length: number): number => (length * canvas.size.height) / resized.height
   return {
-    x: window.x * scaleX - canvas.x,
-    y: window.y * scaleY - canvas.y,
-    width: window.width * scaleX,
-    height: window.height * scaleY,
+    x: across(window.x) - canvas.x,
+    y: down(window.y) - canvas.y,
+    width: across(window.width),
+    height: down(window.height),
   }
 }
 

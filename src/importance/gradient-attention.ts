@@ -1,7 +1,7 @@
-import { headMean, type Reading } from '../decode/probe.ts'
+import { headMean, logProbability, type Reading } from '../decode/probe.ts'
 import { grad } from '../grad/grad.ts'
-import { concat, logSoftmax, mul, oneHot, reduceSum, relu } from '../graph/ops.ts'
-import { dimension, type Tensor } from '../graph/tensor.ts'
+import { concat, mul, relu } from '../graph/ops.ts'
+import type { Tensor } from '../graph/tensor.ts'
 import type { Probe } from '../models/model.ts'
 
 // L layers asked for · K key heads · H query heads · n cached positions · N cells of the map · V vocabulary
@@ -30,13 +30,8 @@ export const gradientAttention: Reading = {
  * @returns for each layer asked for what its attention has: [K,H/K,n+1]
  */
 export function attentionGradients(probe: Probe, layers: readonly number[], target: Tensor): Tensor[] {
-  const { attentions, logits } = probe
-  const chosen = oneHot(target, dimension(logits, -1) as number)
-  const v = reduceSum(mul(logSoftmax(logits), chosen), [0, 1])
-  return grad(
-    v,
-    layers.map(layer => attentions[layer] as Tensor),
-  )
+  const attentions = layers.map(layer => probe.attentions[layer] as Tensor)
+  return grad(logProbability(probe.logits, target), attentions)
 }
 
 /** Mean of several layers' maps: [L][N] -> [N]. */

@@ -5,6 +5,50 @@
  * H, W the model's input in pixels · N cells a side, of H/N pixels each
  */
 
+/**
+ * The paper's text and its code differ. `paper`: the gradient alone, edges smoothed by a 3 x 3 median. `code`: the
+ * gradient divided by that under the general description prompt, edges smoothed by a 7 x 7 median.
+ */
+export const inputGradientVariants = ['paper', 'code'] as const
+export type InputGradientVariant = (typeof inputGradientVariants)[number]
+
+/** Below this a gradient under the general prompt is none, and what is divided by it counts nothing. */
+const smallest = 1e-30
+
+/**
+ * The paper's map: G, the norm over channels of dv/dx, at edges alone, mean over cells. Edges are those of the model's
+ * own input, as the gradient is. (The official code takes them of the picture stretched to a square, wherever the
+ * model's input lies in it.)
+ *
+ * @param gradient dv/dx of the normalised pixels x, [3,H,W]
+ * @param general the same under the general description prompt, or null for the variant that does without
+ * @param input the model's input before it was normalised, H x W
+ * @param cellPx H/N
+ * @returns [N,N], at least 0
+ */
+export function inputGradient(
+  gradient: Float32Array,
+  general: Float32Array | null,
+  input: { readonly width: number; readonly data: Uint8Array },
+  cellPx: number,
+  median: EdgeMedian,
+): Float32Array {
+  const edges = edgeMask(planesOf(input.data), input.width, median)
+  const base = general === null ? null : channelNorm(general)
+  const strength = channelNorm(gradient)
+  for (const [i, edge] of edges.entries()) {
+    const over = base === null ? 1 : (base[i] as number)
+    strength[i] = edge === 1 && over > smallest ? (strength[i] as number) / over : 0
+  }
+  return meanPool(strength, input.width, cellPx)
+}
+
+/** Bytes [H,W,3] as numbers from 0 to 1, [3,H,W]. */
+function planesOf(bytes: Uint8Array): Float32Array {
+  const plane = bytes.length / 3
+  return Float32Array.from(bytes, (_, i) => (bytes[3 * (i % plane) + Math.floor(i / plane)] as number) / 255)
+}
+
 /** Side of the median filter that smooths the edges: 3 as the paper says, 7 as the official code has it. */
 export type EdgeMedian = 3 | 7
 

@@ -1,31 +1,82 @@
 import { attention, type Reading } from '../decode/probe.ts'
+import type { Image } from '../image/image.ts'
 import { gradientAttention, meanOfLayers } from './gradient-attention.ts'
+import { type InputGradientVariant, inputGradient } from './input-gradient.ts'
 import { relativeAttention } from './relative-attention.ts'
 
-/** What a method may ask of the model about a picture. All cells are of the picture's map, row by row. */
+// H, W the model's input in pixels · L layers asked for · N cells of the map, row by row
+
+/** What a method may ask of the model about a picture, under the question and under the general description prompt. */
 export interface Looker {
   /** What is read of the starting answer token at each cell, per layer: [L][N]. */
   read(reading: Reading, layers: readonly number[]): Promise<Float32Array[]>
   /** Its attention under the general description prompt, which depends on the picture alone. */
   generalAttention(layers: readonly number[]): Promise<Float32Array[]>
+  /** How the log probability of the token explained changes with each normalised pixel: [3,H,W]. */
+  pixelGradient(): Promise<Float32Array>
+  /** That of the likeliest token under the general description prompt. */
+  generalPixelGradient(): Promise<Float32Array>
+  /** What the model is shown, H x W, and the side of one of its cells. */
+  readonly input: Image
+  readonly cellPx: number
 }
 
-export type MapMethod = 'rel-att' | 'grad-att'
+/** Settings that some methods have. */
+export interface MethodOptions {
+  readonly layers: readonly number[]
+  readonly variant: InputGradientVariant
+}
+
+export type MapMethod = 'rel-att' | 'grad-att' | 'pure-grad'
 export type Method = MapMethod | 'none'
 
-/** Each of the paper's methods, as a map [N] of the layers asked for. */
-export const mapMethods: Readonly<
-  Record<MapMethod, (looker: Looker, layers: readonly number[]) => Promise<Float32Array>>
-> = {
-  'rel-att': async (looker, layers) =>
-    relativeAttention(await looker.read(attention, layers), await looker.generalAttention(layers)),
-  'grad-att': async (looker, layers) => meanOfLayers(await looker.read(gradientAttention, layers)),
+interface MapMethodTraits {
+  /** The map [N]. */
+  map(looker: Looker, options: MethodOptions): Promise<Float32Array>
+  readonly readsLayers: boolean
+  /** Whether the map explains one token: the likeliest, unless another is asked for. */
+  readonly hasTarget: boolean
+  readonly hasVariants: boolean
+  /** Whether it goes back through the whole prompt. */
+  readonly isBackward: boolean
 }
 
-/** Those whose map explains one token: the likeliest, unless another is asked for. */
-export const methodsWithTarget: readonly Method[] = ['grad-att']
+/** Each of the paper's methods. */
+export const mapMethods: Readonly<Record<MapMethod, MapMethodTraits>> = {
+  'rel-att': {
+    map: async (looker, { layers }) =>
+      relativeAttention(await looker.read(attention, layers), await looker.generalAttention(layers)),
+    readsLayers: true,
+    hasTarget: false,
+    hasVariants: false,
+    isBackward: false,
+  },
+  'grad-att': {
+    map: async (looker, { layers }) => meanOfLayers(await looker.read(gradientAttention, layers)),
+    readsLayers: true,
+    hasTarget: true,
+    hasVariants: false,
+    isBackward: false,
+  },
+  'pure-grad': {
+    map: async (looker, { variant }) => {
+      const isPaper = variant === 'paper'
+      const gradient = await looker.pixelGradient()
+      const general = isPaper ? null : await looker.generalPixelGradient()
+      return inputGradient(gradient, general, looker.input, looker.cellPx, isPaper ? 3 : 7)
+    },
+    readsLayers: false,
+    hasTarget: true,
+    hasVariants: true,
+    isBackward: true,
+  },
+}
 
 export const methods: readonly Method[] = [...(Object.keys(mapMethods) as MapMethod[]), 'none']
+
+/** Those that have a setting. */
+export const methodsThat = (trait: 'readsLayers' | 'hasTarget' | 'hasVariants'): readonly Method[] =>
+  methods.filter(method => method !== 'none' && mapMethods[method][trait])
 
 /** @throws an error that says which methods there are */
 export function parseMethod(text: string): Method {

@@ -1,3 +1,4 @@
+import type { Chain } from '../grad/chain.ts'
 import type { Graph } from '../graph/graph.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Geometry } from '../image/geometry.ts'
@@ -27,8 +28,10 @@ export interface LanguageModel {
   /** cos and sin of `count` positions from `start`, each [count, headSize]. */
   rotaryTables(start: number, count: number): { cos: Float32Array; sin: Float32Array }
   embed(): Graph
-  decode(): Graph
+  /** With `hidden`, the input of every layer but the first is an output too: `hidden.1`, ... each [S,C]. */
+  decode(options?: { readonly hidden: boolean }): Graph
   probe(): Probe
+  unroll(): Unrolled
 }
 
 /**
@@ -42,21 +45,37 @@ export interface Probe {
   readonly logits: Tensor
 }
 
+/**
+ * A whole prompt of S positions, attention written out and the layers cut apart, so that it can be differentiated with
+ * memory for one layer at a time. Keys and values are known from the cache.
+ */
+export interface Unrolled extends Chain {
+  /** `hidden.0` [S,C], the prompt's rows, then the input of each further layer. */
+  readonly cuts: Readonly<Record<string, Tensor>>
+  /** [1,V], of the last position. */
+  readonly logits: Tensor
+}
+
 /** The picture half of a model: encoder and connector in one graph. */
 export interface VisionModel {
-  /** `pixel_values` [B,3,H,W] -> `image_features` [B,T,C]. */
-  encode(): Graph
+  /** From `pixel_values` [B,3,H,W] to `image_features` [B,T,C], cut between layers. */
+  encode(): Chain
   /** T: positions that one picture takes in the prompt. */
   readonly imageTokens: number
   /** Which of them is the first cell of the map; the cells follow in row-major order. */
   readonly firstCell: number
-  preprocess(image: Image): PreparedImage
+  /** Side of a cell, in pixels of the model's input. */
+  readonly cellPx: number
+  /** @param fit overrides how the picture is fitted to the model's input */
+  preprocess(image: Image, fit?: Fit): PreparedImage
 }
 
 /** A picture as the model takes it: pixel values of a shape such as [1,3,H,W], and where its cells lie in the source. */
 export interface PreparedImage {
   readonly pixelValues: Float32Array
   readonly shape: readonly number[]
+  /** The same pixels before they were scaled and normalised. */
+  readonly input: Image
   readonly geometry: Geometry
 }
 

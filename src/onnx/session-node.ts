@@ -13,11 +13,12 @@ export interface NodeEngineOptions {
 
 /** Sessions of onnxruntime-node on the CPU provider; all of them share the weights' memory-mapped files. */
 export function openNodeEngine({ weightsRoot, threads }: NodeEngineOptions): Engine {
-  const options = sessionOptions(weightsRoot, threads)
+  const defaults = sessionOptions(weightsRoot, threads)
   return {
     device: 'cpu',
-    async open(graph) {
+    async open(graph, { keepsMemory = true } = {}) {
       const model = compile(graph)
+      const options = keepsMemory ? defaults : { ...defaults, enableCpuMemArena: false }
       const session = await explained(graph, () => ort.InferenceSession.create(model, options))
       return nodeSession(session, graph)
     },
@@ -65,11 +66,14 @@ function sessionOptions(weightsRoot: string, threads: number | null): ort.Infere
 }
 
 function nodeSession(session: ort.InferenceSession, graph: Graph): Session {
+  const inputs = new Set(session.inputNames)
+  const needed = (feeds: Values): Values =>
+    Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.has(name)))
   const fetches = Object.fromEntries(Object.keys(graph.outputs).map(name => [name, null]))
   return {
     async run(feeds, into = {}) {
       const results = await explained(graph, () =>
-        session.run(toTensors(feeds), { ...fetches, ...toTensors(into) }),
+        session.run(toTensors(needed(feeds)), { ...fetches, ...toTensors(into) }),
       )
       return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, fromTensor(tensor)]))
     },

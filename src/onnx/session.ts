@@ -16,18 +16,23 @@ export type Values = Readonly<Record<string, Value>>
 export interface Session {
   /**
    * Runs the whole graph.
-   * @param feeds one value for every input of the graph
+   * @param feeds a value for every input of the graph; others are left aside
    * @param into memory to write outputs to; an output without one gets memory of its own
    */
   run(feeds: Values, into?: Values): Promise<Values>
   release(): Promise<void>
 }
 
+export interface OpenOptions {
+  /** Whether working memory is kept for the next run, or given back after each. Default: kept. */
+  readonly keepsMemory?: boolean
+}
+
 /** Opens sessions over one checkpoint's weights, on one device. */
 export interface Engine {
   /** The execution provider: "cpu", "webgpu", ... */
   readonly device: string
-  open(graph: Graph): Promise<Session>
+  open(graph: Graph, options?: OpenOptions): Promise<Session>
 }
 
 export const float32Value = (data: Float32Array, shape: readonly number[]): Value => ({

@@ -3,7 +3,7 @@ import type { Reading } from '../../src/decode/probe.ts'
 import { decoderSessions } from '../../src/decode/sessions.ts'
 import { input } from '../../src/graph/ops.ts'
 import type { LanguageModel } from '../../src/models/model.ts'
-import { type Engine, float32Value, type Session } from '../../src/onnx/session.ts'
+import type { Engine, Session } from '../../src/onnx/session.ts'
 
 const graph = (name: string) => ({ outputs: { [name]: input(name, 'float32', []) } })
 
@@ -18,6 +18,7 @@ const language: LanguageModel = {
   embed: () => graph('embed'),
   decode: () => graph('decode'),
   probe: () => ({ attentions: [], logits: input('logits', 'float32', [1, 1]) }),
+  unroll: () => ({ cuts: {}, logits: input('logits', 'float32', [1, 1]) }),
 }
 
 const reading = (name: string): Reading => ({ name, build: ({ logits }) => logits })
@@ -50,24 +51,6 @@ describe('the sessions of a decoder', () => {
     await sessions.probe(reading('b'), [12], 'fed')
     await sessions.embed()
     expect(notes).toEqual(['open decode', ...Array(4).fill('open attentions'), 'open embed'])
-  })
-
-  it('take of what a probe is fed what its layers need', async () => {
-    const fed: string[][] = []
-    const engine: Engine = {
-      device: 'cpu',
-      open: async () => ({
-        run: async feeds => {
-          fed.push(Object.keys(feeds))
-          return {}
-        },
-        release: async () => {},
-      }),
-    }
-    const value = float32Value(new Float32Array(1), [1, 1])
-    const session = await decoderSessions(engine, language).probe(reading('a'), [0], 'likeliest')
-    await session.run({ logits: value, 'key.7': value })
-    expect(fed).toEqual([['logits']])
   })
 
   it('are tried again when they could not be opened', async () => {

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { grad } from '../../src/grad/grad.ts'
 import { evaluateDimension } from '../../src/graph/dimension.ts'
-import { inputsOf } from '../../src/graph/graph.ts'
 import { input, mul, reduceSum } from '../../src/graph/ops.ts'
 import type { Tensor } from '../../src/graph/tensor.ts'
 import { load } from '../../src/load-node.ts'
@@ -20,9 +19,10 @@ afterAll(() => rmSync(cacheFolder, { recursive: true }))
 
 it.each(cases)('the gradient of image features by pixels is their slope: %s', async name => {
   const { mllm } = await load(modelPath(name), { cacheFolder })
-  const graph = mllm.model.vision.encode()
-  const pixels = inputsOf(graph)[0] as Tensor
-  const features = graph.outputs.image_features as Tensor
+  const { pixel_values: pixels, image_features: features } = mllm.model.vision.encode().cuts as {
+    pixel_values: Tensor
+    image_features: Tensor
+  }
   const w = input('w', 'float32', features.shape)
   const [gradient] = grad(reduceSum(mul(features, w), [0, 1, 2]), [pixels])
   const session = await mllm.engine.open({ outputs: { features, gradient: gradient as Tensor } })

@@ -55,70 +55,71 @@ describe('a graph prints as text', () => {
   it('of one layer of Llama, from prompt to cache', () => {
     expect(print(tinyLlama().decode())).toMatchInlineSnapshot(`
       "(inputs_embeds: float32[S,12], cos: float32[S,1,6], sin: float32[S,1,6], key.0: float32[1,1,P,8], value.0: float32[1,1,P,8], last_position: int32[1], total_length: int32[])
+        # model.layers.0
+        %0: float32[1,12] = Slice(inputs_embeds, [-1], [9007199254740991], [0])
         # model.layers.0.input_layernorm
-        %0: float32[S,12] = RMSNormalization(inputs_embeds, "model.layers.0.input_layernorm.weight", axis=-1, epsilon=0.000001)
+        %1: float32[S,12] = RMSNormalization(inputs_embeds, "model.layers.0.input_layernorm.weight", axis=-1, epsilon=0.000001)
         # model.layers.0.self_attn.q_proj
-        %1: float32[S,12] = Gemm(%0, "model.layers.0.self_attn.q_proj.weight", transB=1)
+        %2: float32[S,12] = Gemm(%1, "model.layers.0.self_attn.q_proj.weight", transB=1)
         # model.layers.0.self_attn
-        %2: float32[S,2,6] = Reshape(%1, [0,2,6])
-        %3: float32[S,2,6] = Mul(%2, cos)
-        %4: float32[S,2,3] = Slice(%2, [3], [9007199254740991], [2])
-        %5: float32[S,2,3] = Neg(%4)
-        %6: float32[S,2,3] = Slice(%2, [0], [3], [2])
-        %7: float32[S,2,6] = Concat(%5, %6, axis=2)
-        %8: float32[S,2,6] = Mul(%7, sin)
-        %9: float32[S,2,6] = Add(%3, %8)
-        %10: float32[S,2,8] = Pad(%9, [0,2], 0, [2])
-        %11: float32[1,S,16] = Reshape(%10, [1,-1,16])
+        %3: float32[S,2,6] = Reshape(%2, [0,2,6])
+        %4: float32[S,2,6] = Mul(%3, cos)
+        %5: float32[S,2,3] = Slice(%3, [3], [9007199254740991], [2])
+        %6: float32[S,2,3] = Neg(%5)
+        %7: float32[S,2,3] = Slice(%3, [0], [3], [2])
+        %8: float32[S,2,6] = Concat(%6, %7, axis=2)
+        %9: float32[S,2,6] = Mul(%8, sin)
+        %10: float32[S,2,6] = Add(%4, %9)
+        %11: float32[S,2,8] = Pad(%10, [0,2], 0, [2])
+        %12: float32[1,S,16] = Reshape(%11, [1,-1,16])
         # model.layers.0.self_attn.k_proj
-        %12: float32[S,6] = Gemm(%0, "model.layers.0.self_attn.k_proj.weight", transB=1)
+        %13: float32[S,6] = Gemm(%1, "model.layers.0.self_attn.k_proj.weight", transB=1)
         # model.layers.0.self_attn
-        %13: float32[S,1,6] = Reshape(%12, [0,1,6])
-        %14: float32[S,1,6] = Mul(%13, cos)
-        %15: float32[S,1,3] = Slice(%13, [3], [9007199254740991], [2])
-        %16: float32[S,1,3] = Neg(%15)
-        %17: float32[S,1,3] = Slice(%13, [0], [3], [2])
-        %18: float32[S,1,6] = Concat(%16, %17, axis=2)
-        %19: float32[S,1,6] = Mul(%18, sin)
-        %20: float32[S,1,6] = Add(%14, %19)
-        %21: float32[S,1,8] = Pad(%20, [0,2], 0, [2])
-        %22: float32[1,S,8] = Reshape(%21, [1,-1,8])
+        %14: float32[S,1,6] = Reshape(%13, [0,1,6])
+        %15: float32[S,1,6] = Mul(%14, cos)
+        %16: float32[S,1,3] = Slice(%14, [3], [9007199254740991], [2])
+        %17: float32[S,1,3] = Neg(%16)
+        %18: float32[S,1,3] = Slice(%14, [0], [3], [2])
+        %19: float32[S,1,6] = Concat(%17, %18, axis=2)
+        %20: float32[S,1,6] = Mul(%19, sin)
+        %21: float32[S,1,6] = Add(%15, %20)
+        %22: float32[S,1,8] = Pad(%21, [0,2], 0, [2])
+        %23: float32[1,S,8] = Reshape(%22, [1,-1,8])
         # model.layers.0.self_attn.v_proj
-        %23: float32[S,6] = Gemm(%0, "model.layers.0.self_attn.v_proj.weight", transB=1)
+        %24: float32[S,6] = Gemm(%1, "model.layers.0.self_attn.v_proj.weight", transB=1)
         # model.layers.0.self_attn
-        %24: float32[S,1,6] = Reshape(%23, [0,1,6])
-        %25: float32[S,1,8] = Pad(%24, [0,2], 0, [2])
-        %26: float32[1,S,8] = Reshape(%25, [1,-1,8])
-        %27.0: float32[1,S,16], %27.1: float32[1,1,P,8], %27.2: float32[1,1,P,8] = GroupQueryAttention(%11, %22, %26, key.0, value.0, last_position, total_length, num_heads=2, kv_num_heads=1, scale=0.408248290463863)
-        %28: float32[S,2,8] = Reshape(%27.0, [-1,2,8])
-        %29: float32[S,2,6] = Slice(%28, [0], [6], [2])
-        %30: float32[S,12] = Reshape(%29, [0,12])
+        %25: float32[S,1,6] = Reshape(%24, [0,1,6])
+        %26: float32[S,1,8] = Pad(%25, [0,2], 0, [2])
+        %27: float32[1,S,8] = Reshape(%26, [1,-1,8])
+        %28.0: float32[1,S,16], %28.1: float32[1,1,P,8], %28.2: float32[1,1,P,8] = GroupQueryAttention(%12, %23, %27, key.0, value.0, last_position, total_length, num_heads=2, kv_num_heads=1, scale=0.408248290463863)
+        %29: float32[S,2,8] = Reshape(%28.0, [-1,2,8])
+        %30: float32[S,2,6] = Slice(%29, [0], [6], [2])
+        %31: float32[1,2,6] = Slice(%30, [-1], [9007199254740991], [0])
+        %32: float32[1,12] = Reshape(%31, [1,12])
         # model.layers.0.self_attn.o_proj
-        %31: float32[S,12] = Gemm(%30, "model.layers.0.self_attn.o_proj.weight", transB=1)
+        %33: float32[1,12] = Gemm(%32, "model.layers.0.self_attn.o_proj.weight", transB=1)
         # model.layers.0
-        %32: float32[S,12] = Add(inputs_embeds, %31)
+        %34: float32[1,12] = Add(%0, %33)
         # model.layers.0.post_attention_layernorm
-        %33: float32[S,12] = RMSNormalization(%32, "model.layers.0.post_attention_layernorm.weight", axis=-1, epsilon=0.000001)
+        %35: float32[1,12] = RMSNormalization(%34, "model.layers.0.post_attention_layernorm.weight", axis=-1, epsilon=0.000001)
         # model.layers.0.mlp.gate_proj
-        %34: float32[S,16] = Gemm(%33, "model.layers.0.mlp.gate_proj.weight", transB=1)
+        %36: float32[1,16] = Gemm(%35, "model.layers.0.mlp.gate_proj.weight", transB=1)
         # model.layers.0.mlp
-        %35: float32[S,16] = Sigmoid(%34)
-        %36: float32[S,16] = Mul(%34, %35)
+        %37: float32[1,16] = Sigmoid(%36)
+        %38: float32[1,16] = Mul(%36, %37)
         # model.layers.0.mlp.up_proj
-        %37: float32[S,16] = Gemm(%33, "model.layers.0.mlp.up_proj.weight", transB=1)
+        %39: float32[1,16] = Gemm(%35, "model.layers.0.mlp.up_proj.weight", transB=1)
         # model.layers.0.mlp
-        %38: float32[S,16] = Mul(%36, %37)
+        %40: float32[1,16] = Mul(%38, %39)
         # model.layers.0.mlp.down_proj
-        %39: float32[S,12] = Gemm(%38, "model.layers.0.mlp.down_proj.weight", transB=1)
+        %41: float32[1,12] = Gemm(%40, "model.layers.0.mlp.down_proj.weight", transB=1)
         # model.layers.0
-        %40: float32[S,12] = Add(%32, %39)
-        #
-        %41: float32[1,12] = Slice(%40, [-1], [9007199254740991], [0])
+        %42: float32[1,12] = Add(%34, %41)
         # model.norm
-        %42: float32[1,12] = RMSNormalization(%41, "model.norm.weight", axis=-1, epsilon=0.000001)
+        %43: float32[1,12] = RMSNormalization(%42, "model.norm.weight", axis=-1, epsilon=0.000001)
         # lm_head
-        %43: float32[1,10] = Gemm(%42, "lm_head.weight", transB=1)
-        return logits = %43, key.0.out = %27.1, value.0.out = %27.2"
+        %44: float32[1,10] = Gemm(%43, "lm_head.weight", transB=1)
+        return logits = %44, key.0.out = %28.1, value.0.out = %28.2"
     `)
   })
 

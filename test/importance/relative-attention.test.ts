@@ -65,13 +65,19 @@ describe('a method', () => {
   const looker: Looker = {
     read: async (_, layers) => layers.map(i => layer(i, 1)),
     generalAttention: async layers => layers.map(() => layer(2, 2)),
+    pixelGradient: async () => new Float32Array(),
+    generalPixelGradient: async () => new Float32Array(),
+    input: { width: 0, height: 0, data: new Uint8Array() },
+    cellPx: 1,
   }
 
   it('makes its map of the layers asked for', async () => {
-    expect([...(await mapMethods['rel-att'](looker, [4, 8]))]).toEqual([3, 0.5])
+    expect([...(await mapMethods['rel-att'].map(looker, { layers: [4, 8], variant: 'paper' }))]).toEqual([
+      3, 0.5,
+    ])
   })
 
-  it.each<Method>(['rel-att', 'grad-att', 'none'])('is known by its name: %s', name => {
+  it.each<Method>(['rel-att', 'grad-att', 'pure-grad', 'none'])('is known by its name: %s', name => {
     expect(methods).toContain(name)
     expect(parseMethod(name)).toBe(name)
   })

@@ -36,6 +36,8 @@ describe('an answer', () => {
       method: 'rel-att',
       layers: [1],
       target: null,
+      variant: null,
+      blocks: null,
       image: { width: 163, height: 122 },
       cropReason: null,
     })
@@ -208,8 +210,14 @@ describe('what cannot be asked', () => {
   })
 
   test.each([
-    [{ method: 'grad_att' }, 'method "grad_att" is not available; available: rel-att, grad-att, none'],
-    [{ method: 'constructor' }, 'method "constructor" is not available; available: rel-att, grad-att, none'],
+    [
+      { method: 'grad_att' },
+      'method "grad_att" is not available; available: rel-att, grad-att, pure-grad, none',
+    ],
+    [
+      { method: 'constructor' },
+      'method "constructor" is not available; available: rel-att, grad-att, pure-grad, none',
+    ],
     [{ layers: [3] }, 'layer 3: the model has layers 0 to 2. Name some of these.'],
     [{ layers: [-1] }, 'layer -1: the model has layers 0 to 2. Name some of these.'],
     [{ layers: [0.5] }, 'layer 0.5: the model has layers 0 to 2. Name some of these.'],
@@ -226,7 +234,7 @@ describe('what cannot be asked', () => {
       { crop: { x: 0, y: 0, width: 0, height: 10 } },
       'crop 0,0,0,10 is not a box of whole pixels inside the 163x122 picture. Give x,y,width,height.',
     ],
-    [{ target: 'red' }, 'method rel-att has no target; with one: grad-att. Leave the target out.'],
+    [{ target: 'red' }, 'method rel-att has no target; with: grad-att, pure-grad. Leave the target out.'],
     [
       { method: 'grad-att', target: '' },
       'target "" is no token of the model. Give a word, or an id from 0 to',

@@ -35,6 +35,7 @@ export interface ExpectedQuestion {
   readonly question: string
   readonly crops: ExpectedCrops
   readonly gradientCrops: ExpectedCrops
+  readonly pureGradientCrops: Readonly<Record<'paper' | 'code', ExpectedCrop>>
   /** The likeliest first token, and its log probability. */
   readonly token: number
   readonly v: number

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { Context } from '../../src/decode/context.ts'
 import { greedy } from '../../src/decode/greedy.ts'
 import type { Prompt } from '../../src/decode/prompt.ts'
+import { forwardTo } from '../../src/grad/chain.ts'
 import { nodesOf } from '../../src/graph/graph.ts'
 import type { Tensor } from '../../src/graph/tensor.ts'
 import { decodeImage } from '../../src/image/decode-node.ts'
@@ -62,7 +63,7 @@ describe.each(cases)('LLaVA checkpoint %s equals the reference', name => {
     })
 
     it('in the states that the projector reads', async () => {
-      const graph = mllm.model.vision.encode()
+      const graph = forwardTo(mllm.model.vision.encode(), ['image_features'])
       const first = nodesOf(graph).find(node => node.kind === 'Gemm' && node.scope.endsWith('linear_1'))
       const session = await mllm.engine.open({ outputs: { states: first?.inputs[0] as Tensor } })
       const { pixelValues, shape } = mllm.model.vision.preprocess(image)

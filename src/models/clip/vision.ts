@@ -13,22 +13,22 @@ import { type ClipVisionConfig, patchesPerSide } from './config.ts'
  * CLIP's vision transformer (Radford et al. 2021) up to the deepest state asked for.
  *
  * @param pixelValues [B,3,image_size,image_size], normalised
- * @param states which hidden states to give, as indices into the reference's list: 0 is the embedding, i the output
+ * @param wanted which hidden states to give, as indices into the reference's list: 0 is the embedding, i the output
  *   of layer i, negative ones count from the end
- * @returns the states in the order asked for, each [B,T,C]
+ * @returns `hidden`, all states up to the deepest that is wanted, and `states`, those wanted in their order; each [B,T,C]
  */
 export function clipVision(
   pixelValues: Tensor,
   weights: Weights,
   config: ClipVisionConfig,
-  states: readonly number[],
-): Tensor[] {
-  const wanted = states.map(state => (state < 0 ? state + config.num_hidden_layers + 1 : state))
+  wanted: readonly number[],
+): { hidden: Tensor[]; states: Tensor[] } {
+  const indices = wanted.map(state => (state < 0 ? state + config.num_hidden_layers + 1 : state))
   const hidden = [embed(pixelValues, weights, config)]
-  for (let i = 0; i < Math.max(...wanted); i++) {
+  for (let i = 0; i < Math.max(...indices); i++) {
     hidden.push(encoderLayer(hidden[i] as Tensor, weights.at(`encoder.layers.${i}`), config))
   }
-  return wanted.map(state => hidden[state] as Tensor)
+  return { hidden, states: indices.map(index => hidden[index] as Tensor) }
 }
 
 function embed(pixelValues: Tensor, weights: Weights, config: ClipVisionConfig): Tensor {

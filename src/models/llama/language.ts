@@ -19,14 +19,14 @@ import { linear, project } from '../../nn/linear.ts'
 import { rmsNorm } from '../../nn/norm.ts'
 import { rotaryTables, rotate } from '../../nn/rope.ts'
 import { type Weights, within } from '../../nn/weights.ts'
-import type { LanguageModel, Probe } from '../model.ts'
+import type { LanguageModel, Probe, Unrolled } from '../model.ts'
 import type { LlamaConfig } from './config.ts'
 
 // S new positions · n positions already cached · P places in the cache · C width · H query heads · K key/value heads
 // D head size · V vocabulary
 
 /**
- * A Llama decoder (Touvron et al. 2023; Vicuna is one) as three expressions over one cache.
+ * A Llama decoder (Touvron et al. 2023; Vicuna is one) as expressions over one cache.
  *
  * @param weights where `embed_tokens`, `layers` and `norm` are
  * @param head where the output projection is, or null to use the embedding (`tie_word_embeddings`)
@@ -42,8 +42,9 @@ export function llama(weights: Weights, head: Weights | null, config: LlamaConfi
     headSize,
     rotaryTables: (start, count) => rotaryTables({ headSize, theta, scaling }, start, count),
     embed: () => embed(weights, config),
-    decode: () => decode(weights, head, config),
+    decode: ({ hidden } = { hidden: false }) => decode(weights, head, config, hidden),
     probe: () => probe(weights, head, config),
+    unroll: () => unroll(weights, head, config),
   }
 }
 
@@ -60,38 +61,46 @@ const embedding = (weights: Weights, config: LlamaConfig): Tensor =>
 /**
  * The fast path: S positions with fused attention, the cache extended in place, logits of the last position only.
  * `inputs_embeds` [S,C], `cos` and `sin` [S,1,D], `last_position`, `total_length`, `key.i`, `value.i` [1,K,P,D']
- * -> `logits` [1,V], `key.i.out`, `value.i.out`.
+ * -> `logits` [1,V], `key.i.out`, `value.i.out`, and if asked for `hidden.i`, the input of layer i, from 1 on.
  */
-function decode(weights: Weights, head: Weights | null, config: LlamaConfig): Graph {
+function decode(weights: Weights, head: Weights | null, config: LlamaConfig, withHidden: boolean): Graph {
   const lastPosition = input('last_position', 'int32', [1])
   const totalLength = input('total_length', 'int32', [])
   const outputs: Record<string, Tensor> = {}
-  const hidden = runLayers(weights, config, 'S', (q, k, v, i) => {
-    const [key, value] = cacheInputs(i, config)
-    const size = cachedHeadSize(config)
-    const joined = (x: Tensor): Tensor =>
-      reshape(padTo(x, 2, size), [1, 'S', (dimension(x, 1) as number) * size])
-    const options = {
-      heads: config.num_attention_heads,
-      kvHeads: config.num_key_value_heads,
-      scale: scaleOf(config),
-    }
-    const [attended, presentKey, presentValue] = groupQueryAttention(
-      joined(q),
-      joined(k),
-      joined(v),
-      key,
-      value,
-      lastPosition,
-      totalLength,
-      options,
-    )
-    outputs[`key.${i}.out`] = presentKey
-    outputs[`value.${i}.out`] = presentValue
-    const heads = reshape(attended, ['S', config.num_attention_heads, size])
-    return size === config.head_dim ? heads : slice(heads, 2, 0, config.head_dim)
-  })
-  return { outputs: { logits: logits(slice(hidden, 0, -1), weights, head, config), ...outputs } }
+  const kept = { queries: all, outputs: last }
+  const { inputs, output } = runLayers(
+    weights,
+    config,
+    input('inputs_embeds', 'float32', ['S', config.hidden_size]),
+    kept,
+    (q, k, v, i) => {
+      const [key, value] = cacheInputs(i, config)
+      const size = cachedHeadSize(config)
+      const joined = (x: Tensor): Tensor =>
+        reshape(padTo(x, 2, size), [1, 'S', (dimension(x, 1) as number) * size])
+      const options = {
+        heads: config.num_attention_heads,
+        kvHeads: config.num_key_value_heads,
+        scale: scaleOf(config),
+      }
+      const [attended, presentKey, presentValue] = groupQueryAttention(
+        joined(q),
+        joined(k),
+        joined(v),
+        key,
+        value,
+        lastPosition,
+        totalLength,
+        options,
+      )
+      outputs[`key.${i}.out`] = presentKey
+      outputs[`value.${i}.out`] = presentValue
+      const heads = reshape(attended, ['S', config.num_attention_heads, size])
+      return size === config.head_dim ? heads : slice(heads, 2, 0, config.head_dim)
+    },
+  )
+  if (withHidden) for (const [i, x] of inputs.entries()) if (i > 0) outputs[`hidden.${i}`] = x
+  return { outputs: { logits: logits(output, weights, head, config), ...outputs } }
 }
 
 /**
@@ -102,31 +111,81 @@ function probe(weights: Weights, head: Weights | null, config: LlamaConfig): Pro
   const { num_key_value_heads: kvHeads, num_attention_heads: heads, head_dim: headSize } = config
   const length = input('length', 'int64', [1])
   const attentions: Tensor[] = []
-  const hidden = runLayers(weights, config, 1, (q, k, v, i) => {
+  const embeds = input('inputs_embeds', 'float32', [1, config.hidden_size])
+  const kept = { queries: all, outputs: all }
+  const { output } = runLayers(weights, config, embeds, kept, (q, k, v, i) => {
     const [key, value] = cacheInputs(i, config).map((cached, j) => {
-      const past = reshape(sliceTo(cached, 2, length, 'n'), [kvHeads, 'n', cachedHeadSize(config)])
       const now = transpose(j === 0 ? k : v, [1, 0, 2])
-      return concat([trimHead(past, headSize), now], 1)
+      return concat([firstOf(cached, length, 'n', config), now], 1)
     }) as [Tensor, Tensor]
     const grouped = reshape(q, [kvHeads, heads / kvHeads, headSize])
     const { attended, probabilities } = attend(grouped, key, value, scaleOf(config))
     attentions.push(probabilities)
     return reshape(attended, [1, heads, headSize])
   })
-  return { attentions, logits: logits(hidden, weights, head, config) }
+  return { attentions, logits: logits(output, weights, head, config) }
 }
 
-/** Attention over rotated q [S,H,D], k and v [S,K,D] of layer i: [S,H,D]. */
+/**
+ * The differentiable path: all S positions of a prompt, attention written out under a mask, whose keys and values are
+ * those of the cache. `hidden.0` [S,C], `cos` and `sin` [S,1,D], `mask` [S,S], `length` int64 [1] (S), `key.i`,
+ * `value.i`.
+ */
+function unroll(weights: Weights, head: Weights | null, config: LlamaConfig): Unrolled {
+  const { num_key_value_heads: kvHeads, num_attention_heads: heads, head_dim: headSize } = config
+  const length = input('length', 'int64', [1])
+  const mask = input('mask', 'float32', ['S', 'S'])
+  const known: [Tensor, Tensor][] = []
+  const embeds = input('hidden.0', 'float32', ['S', config.hidden_size])
+  const kept = { queries: last, outputs: all }
+  const { inputs, output } = runLayers(weights, config, embeds, kept, (q, k, v, i) => {
+    const [keys, values] = cacheInputs(i, config).map((cached, j) => {
+      const headsFirst = transpose(j === 0 ? k : v, [1, 0, 2])
+      known.push([headsFirst, firstOf(cached, length, 'S', config)])
+      return reshape(headsFirst, [kvHeads, 1, 'S', headSize])
+    }) as [Tensor, Tensor]
+    const count = dimension(q, 0)
+    const grouped = transpose(reshape(q, [count, kvHeads, heads / kvHeads, headSize]), [1, 2, 0, 3])
+    const { attended } = attend(grouped, keys, values, scaleOf(config), count === 'S' ? mask : null)
+    return reshape(transpose(attended, [2, 0, 1, 3]), [count, heads, headSize])
+  })
+  const cuts = Object.fromEntries(inputs.map((x, i) => [`hidden.${i}`, x]))
+  return { cuts, known, logits: logits(output, weights, head, config) }
+}
+
+/** Attention of layer i of rotated q [R,H,D] over k and v [S,K,D]: [R,H,D]. */
 type Attention = (q: Tensor, k: Tensor, v: Tensor, i: number) => Tensor
 
-function runLayers(weights: Weights, config: LlamaConfig, count: 'S' | 1, attention: Attention): Tensor {
-  const cos = input('cos', 'float32', [count, 1, config.head_dim])
-  const sin = input('sin', 'float32', [count, 1, config.head_dim])
-  let x = input('inputs_embeds', 'float32', [count, config.hidden_size])
-  for (let i = 0; i < config.num_hidden_layers; i++) {
-    x = decoderLayer(x, weights.at(`layers.${i}`), config, { cos, sin }, (q, k, v) => attention(q, k, v, i))
+/** Rows of [S,...] that are gone on with: all, or the last. */
+type Rows = (x: Tensor) => Tensor
+const all: Rows = x => x
+const last: Rows = x => slice(x, 0, -1)
+
+/** Which rows are queries, and which of those go on. Of the last layer only the last position is read by anybody. */
+interface Kept {
+  readonly queries: Rows
+  readonly outputs: Rows
+}
+
+/** The inputs [S,C] of the layers, and the output of the last one. */
+function runLayers(
+  weights: Weights,
+  config: LlamaConfig,
+  embeds: Tensor,
+  lastLayer: Kept,
+  attention: Attention,
+): { inputs: Tensor[]; output: Tensor } {
+  const tables = [dimension(embeds, 0), 1, config.head_dim]
+  const rotary = { cos: input('cos', 'float32', tables), sin: input('sin', 'float32', tables) }
+  const count = config.num_hidden_layers
+  const inputs: Tensor[] = []
+  let x = embeds
+  for (let i = 0; i < count; i++) {
+    inputs.push(x)
+    const kept = i === count - 1 ? lastLayer : { queries: all, outputs: all }
+    x = decoderLayer(x, weights.at(`layers.${i}`), config, rotary, kept, (q, k, v) => attention(q, k, v, i))
   }
-  return x
+  return { inputs, output: x }
 }
 
 /** Tables for the positions of x, each [S,1,D]. */
@@ -140,12 +199,14 @@ function decoderLayer(
   weights: Weights,
   config: LlamaConfig,
   rotary: Rotary,
+  kept: Kept,
   attention: (q: Tensor, k: Tensor, v: Tensor) => Tensor,
 ): Tensor {
   return within(weights, () => {
     const { rms_norm_eps: epsilon } = config
     const normed = rmsNorm(x, weights.at('input_layernorm'), epsilon)
-    const attended = add(x, selfAttention(normed, weights.at('self_attn'), config, rotary, attention))
+    const beside = selfAttention(normed, weights.at('self_attn'), config, rotary, kept, attention)
+    const attended = add(kept.outputs(kept.queries(x)), beside)
     const normedAgain = rmsNorm(attended, weights.at('post_attention_layernorm'), epsilon)
     return add(attended, mlp(normedAgain, weights.at('mlp'), config))
   })
@@ -156,17 +217,18 @@ function selfAttention(
   weights: Weights,
   config: LlamaConfig,
   { cos, sin }: Rotary,
+  { queries, outputs }: Kept,
   attention: (q: Tensor, k: Tensor, v: Tensor) => Tensor,
 ): Tensor {
   return within(weights, () => {
     const { num_attention_heads: heads, num_key_value_heads: kvHeads, head_dim: headSize } = config
-    const split = (name: string, count: number): Tensor =>
-      reshape(linear(x, weights.at(name), count * headSize), [dimension(x, 0), count, headSize])
-    const q = rotate(split('q_proj', heads), cos, sin)
-    const k = rotate(split('k_proj', kvHeads), cos, sin)
-    const attended = attention(q, k, split('v_proj', kvHeads))
+    const split = (rows: Tensor, name: string, count: number): Tensor =>
+      reshape(linear(rows, weights.at(name), count * headSize), [dimension(rows, 0), count, headSize])
+    const q = rotate(split(queries(x), 'q_proj', heads), queries(cos), queries(sin))
+    const k = rotate(split(x, 'k_proj', kvHeads), cos, sin)
+    const attended = outputs(attention(q, k, split(x, 'v_proj', kvHeads)))
     return linear(
-      reshape(attended, [dimension(x, 0), heads * headSize]),
+      reshape(attended, [dimension(attended, 0), heads * headSize]),
       weights.at('o_proj'),
       config.hidden_size,
     )
@@ -196,5 +258,11 @@ const scaleOf = (config: LlamaConfig): number => config.head_dim ** -0.5
 const headSizeStep = 8
 const cachedHeadSize = (config: LlamaConfig): number =>
   Math.ceil(config.head_dim / headSizeStep) * headSizeStep
+
+/** The first `length` (int64 [1], named `size`) places of a cache [1,K,P,D']: [K,size,D]. */
+function firstOf(cached: Tensor, length: Tensor, size: string, config: LlamaConfig): Tensor {
+  const shape = [config.num_key_value_heads, size, cachedHeadSize(config)]
+  return trimHead(reshape(sliceTo(cached, 2, length, size), shape), config.head_dim)
+}
 
 const trimHead = (x: Tensor, size: number): Tensor => (dimension(x, -1) === size ? x : slice(x, -1, 0, size))

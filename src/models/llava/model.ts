@@ -1,7 +1,7 @@
-import type { Graph } from '../../graph/graph.ts'
+import type { Chain } from '../../grad/chain.ts'
 import { input } from '../../graph/ops.ts'
 import type { Size } from '../../image/image.ts'
-import { preprocess } from '../../image/preprocess.ts'
+import { type Fit, type PreprocessSpec, preprocess } from '../../image/preprocess.ts'
 import { type TensorStore, type Weights, weightsAt } from '../../nn/weights.ts'
 import { patchesPerSide } from '../clip/config.ts'
 import { clipVision } from '../clip/vision.ts'
@@ -44,20 +44,23 @@ function llavaVision(files: ModelFiles, places: Places, config: LlavaConfig): Vi
   const { vision_config: vision } = config
   const side = patchesPerSide(vision)
   const classTokens = config.vision_feature_select_strategy === 'full' ? 1 : 0
-  const spec = parseProcessor(files.processor, files.fit ?? undefined)
-  requireInput(spec.input, vision.image_size)
+  const specFor = (fit: Fit | null): PreprocessSpec => parseProcessor(files.processor, fit ?? undefined)
+  const declared = specFor(files.fit)
+  requireInput(declared.input, vision.image_size)
   return {
     imageTokens: side * side + classTokens,
     firstCell: classTokens,
     encode: () => encode(places, config),
-    preprocess(image) {
-      const { pixelValues, view } = preprocess(image, spec)
+    cellPx: vision.patch_size,
+    preprocess(image, fit) {
+      const { pixelValues, input, view } = preprocess(image, fit === undefined ? declared : specFor(fit))
       const source = { width: image.width, height: image.height }
       // Pixels past the last whole patch belong to no cell.
       const share = (side * vision.patch_size) / vision.image_size
       const covered = { ...view, width: view.width * share, height: view.height * share }
       return {
         pixelValues,
+        input,
         shape: [1, 3, vision.image_size, vision.image_size],
         geometry: { source, view: covered, grid: { rows: side, columns: side } },
       }
@@ -72,13 +75,14 @@ function requireInput({ width, height }: Size, side: number): void {
   )
 }
 
-/** `pixel_values` [B,3,size,size] -> `image_features` [B,T,C]. */
-function encode(places: Places, config: LlavaConfig): Graph {
-  const { image_size: size } = config.vision_config
-  const pixelValues = input('pixel_values', 'float32', ['B', 3, size, size])
-  const states = clipVision(pixelValues, places.vision, config.vision_config, config.vision_feature_layer)
-  const features = selectFeatures(states, config)
-  return { outputs: { image_features: connector(features, places.connector, config) } }
+/** From `pixel_values` [B,3,size,size] by way of the encoder's states `hidden.i` to `image_features` [B,T,C]. */
+function encode(places: Places, config: LlavaConfig): Chain {
+  const { vision_config: vision, vision_feature_layer: wanted } = config
+  const pixelValues = input('pixel_values', 'float32', ['B', 3, vision.image_size, vision.image_size])
+  const { hidden, states } = clipVision(pixelValues, places.vision, vision, wanted)
+  const features = connector(selectFeatures(states, config), places.connector, config)
+  const between = Object.fromEntries(hidden.map((state, i) => [`hidden.${i}`, state]))
+  return { cuts: { pixel_values: pixelValues, ...between, image_features: features } }
 }
 
 interface Places {

@@ -1,0 +1,55 @@
+import { type BackwardStep, backwardSteps, type Chain } from './grad/chain.ts'
+import { float32Value, floats, type Values } from './onnx/session.ts'
+import type { SessionCache } from './onnx/session-cache.ts'
+
+/** The backward pass of a chain, step by step, so that what a step computes anew is gone before the next begins. */
+export interface Backward {
+  /**
+   * @param values at the cuts, and of the chain's other inputs, by name
+   * @param gradient what reaches the last cut, of its shape
+   * @returns what reaches the first cut, of its shape
+   */
+  run(values: Values, gradient: Gradient, signal?: AbortSignal): Promise<Float32Array>
+}
+
+interface Gradient {
+  readonly data: Float32Array
+  readonly shape: readonly number[]
+}
+
+/** @param name tells chains in one cache apart */
+export function backwardPass(name: string, chain: Chain, sessions: SessionCache): Backward {
+  const steps = backwardSteps(chain)
+  const [first, last] = [Object.keys(chain.cuts)[0] as string, steps[0]?.from as string]
+  // There is a session for each layer: kept memory would add up to what all of them need at once.
+  const open = ({ from, graph }: BackwardStep) =>
+    sessions.open(`${name}: ${from}`, () => graph, { keepsMemory: false })
+  return {
+    async run(values, { data, shape }, signal) {
+      const reached = new Map([[last, data]])
+      for (const step of steps) {
+        const session = await open(step)
+        signal?.throwIfAborted()
+        const shapeHere = step.from === last ? shape : (values[step.from]?.shape ?? [])
+        const gradient = float32Value(take(reached, step.from), shapeHere)
+        const results = await session.run({ ...values, gradient })
+        for (const cut of step.to) add(reached, cut, floats(results, `gradient.${cut}`))
+      }
+      return take(reached, first)
+    },
+  }
+}
+
+/** What has reached each cut from those behind it. */
+type Reached = Map<string, Float32Array>
+
+function take(reached: Reached, cut: string): Float32Array {
+  const gradient = reached.get(cut) as Float32Array
+  reached.delete(cut)
+  return gradient
+}
+
+function add(reached: Reached, cut: string, part: Float32Array): void {
+  const before = reached.get(cut)
+  reached.set(cut, before === undefined ? part : before.map((value, i) => value + (part[i] as number)))
+}

@@ -1,0 +1,102 @@
+import { type HighRes, highResModes } from './crop/tiles.ts'
+import type { Box, Size } from './image/image.ts'
+import { type InputGradientVariant, inputGradientVariants } from './importance/input-gradient.ts'
+import { type Method, methodsThat, parseMethod } from './importance/method.ts'
+import type { Mllm } from './mllm.ts'
+import type { LookOptions } from './picture.ts'
+
+// What is asked of a picture, checked before anything is computed.
+
+/** Longer than any model's context, short enough to be tokenized at once. In characters. */
+const maxQuestionLength = 1 << 17
+
+/** The options with their defaults. */
+export interface Checked {
+  readonly method: Method
+  /** None where the method reads none. */
+  readonly layers: readonly number[]
+  /** The id of the token asked for; null: the likeliest. */
+  readonly target: number | null
+  /** null where the method has no variants. */
+  readonly variant: InputGradientVariant | null
+  readonly highRes: HighRes
+  readonly crop: Box | 'auto'
+}
+
+/** @throws an error that names the option, what it may be, and what it is */
+export function checkOptions(options: LookOptions, mllm: Mllm, image: Size): Checked {
+  const method = parseMethod(options.method ?? 'rel-att')
+  const { layers, target, variant, highRes = 'auto', crop = 'auto' } = options
+  if (layers !== undefined) requireTrait('readsLayers', method, 'reads no layers', 'layers')
+  if (target !== undefined) requireTrait('hasTarget', method, 'has no target', 'target')
+  if (variant !== undefined) requireTrait('hasVariants', method, 'has no variants', 'variant')
+  if (crop !== 'auto') checkCrop(crop, image)
+  const has = (trait: Parameters<typeof methodsThat>[0]): boolean => methodsThat(trait).includes(method)
+  return {
+    method,
+    layers: has('readsLayers') ? checkLayers(layers ?? mllm.layers, mllm.model.language.layers) : [],
+    target: target === undefined ? null : checkTarget(target, mllm),
+    variant: has('hasVariants') ? oneOf('variant', variant ?? 'paper', inputGradientVariants) : null,
+    highRes: oneOf('highRes', highRes, highResModes),
+    crop,
+  }
+}
+
+function requireTrait(
+  trait: Parameters<typeof methodsThat>[0],
+  method: Method,
+  problem: string,
+  option: string,
+): void {
+  const able = methodsThat(trait)
+  if (able.includes(method)) return
+  throw new Error(`method ${method} ${problem}; with: ${able.join(', ')}. Leave the ${option} out.`)
+}
+
+function oneOf<T extends string>(option: string, value: T, known: readonly T[]): T {
+  if (known.includes(value)) return value
+  throw new Error(`${option}: "${value}" is not available; available: ${known.join(', ')}`)
+}
+
+/** @throws for a question that is empty or longer than any model takes */
+export function checkQuestion(question: string): void {
+  if (question.trim() === '') throw new Error('the question is empty. Ask something about the picture.')
+  if (question.length > maxQuestionLength) {
+    throw new Error(
+      `the question has ${question.length} characters, at most ${maxQuestionLength} are taken. Ask a shorter one.`,
+    )
+  }
+}
+
+export function checkCount(maxNewTokens: number): void {
+  if (Number.isInteger(maxNewTokens) && maxNewTokens > 0) return
+  throw new Error(`maxNewTokens: expected a whole number from 1 on, found ${maxNewTokens}.`)
+}
+
+function checkLayers(layers: readonly number[], count: number): readonly number[] {
+  const wrong = layers.find(layer => !Number.isInteger(layer) || layer < 0 || layer >= count)
+  if (wrong !== undefined)
+    throw new Error(`layer ${wrong}: the model has layers 0 to ${count - 1}. Name some of these.`)
+  if (layers.length === 0) throw new Error(`no layers given: name at least one of 0 to ${count - 1}`)
+  return layers
+}
+
+function checkTarget(target: number | string, { tokenizer, model }: Mllm): number {
+  const id = typeof target === 'number' ? target : tokenizer.encode(target, { bare: true })[0]
+  const { vocabularySize } = model.language
+  if (id !== undefined && Number.isInteger(id) && id >= 0 && id < vocabularySize) return id
+  throw new Error(
+    `target ${JSON.stringify(target)} is no token of the model. Give a word, or an id from 0 to ${vocabularySize - 1}.`,
+  )
+}
+
+function checkCrop(crop: Box, image: Size): void {
+  const { x, y, width, height } = crop
+  const whole = [x, y, width, height].every(Number.isInteger)
+  const inside = x >= 0 && y >= 0 && x + width <= image.width && y + height <= image.height
+  if (whole && inside && width > 0 && height > 0) return
+  const size = `the ${image.width}x${image.height} picture`
+  throw new Error(
+    `crop ${x},${y},${width},${height} is not a box of whole pixels inside ${size}. Give x,y,width,height.`,
+  )
+}

@@ -1,0 +1,135 @@
+import type { Context, ProbeOptions } from './decode/context.ts'
+import type { ImageRow, Prompt } from './decode/prompt.ts'
+import type { Geometry } from './image/geometry.ts'
+import type { Image } from './image/image.ts'
+import type { Fit } from './image/preprocess.ts'
+import type { Looker } from './importance/method.ts'
+import { type EncodedImage, encodeAll, type Mllm, promptFor } from './mllm.ts'
+import type { PreparedImage } from './models/model.ts'
+import { float32Value, type Values } from './onnx/session.ts'
+
+/** The paper's q': what the model attends to when asked for nothing in particular. */
+const generalQuestion = 'Write a general description of the image.'
+
+/** What is asked of a view. */
+export interface ViewQuestion {
+  readonly question: string
+  /** The token that is explained; null: the likeliest. */
+  readonly target: number | null
+  readonly signal: AbortSignal | undefined
+}
+
+/**
+ * What the model sees of a picture at once, the whole of it or a block: encoded once, and with what depends on it alone
+ * kept between questions.
+ */
+export class View {
+  readonly encoded: EncodedImage
+  readonly #mllm: Mllm
+  readonly #prepared: PreparedImage
+  /** Under the general prompt: attention by layer, and the gradient by pixels. */
+  readonly #generalAttention = new Map<number, Float32Array>()
+  #generalGradient: Float32Array | null = null
+  /** What the vision encoder's backward pass needs of its forward one. */
+  #hidden: Values | null = null
+
+  private constructor(mllm: Mllm, prepared: PreparedImage, rows: ImageRow[]) {
+    this.#mllm = mllm
+    this.#prepared = prepared
+    this.encoded = { rows, geometry: prepared.geometry }
+  }
+
+  /** @param fit how the pictures are fitted to the model's input, where not as the model says */
+  static async see(
+    mllm: Mllm,
+    images: readonly Image[],
+    options: { readonly fit?: Fit; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<View[]> {
+    const prepared = images.map(image => mllm.model.vision.preprocess(image, options.fit))
+    const rows = await encodeAll(mllm, prepared, options.signal)
+    return prepared.map((one, i) => new View(mllm, one, rows[i] as ImageRow[]))
+  }
+
+  get geometry(): Geometry {
+    return this.encoded.geometry
+  }
+
+  /** The view as a method sees it, through a context that is used for nothing else meanwhile. */
+  looker(context: Context, asked: ViewQuestion): Looker {
+    const { question, target, signal } = asked
+    const general = { question: generalQuestion, target: null, signal }
+    return {
+      input: this.#prepared.input,
+      cellPx: this.#mllm.model.vision.cellPx,
+      read: (reading, layers) => this.#read(context, question, layers, { reading, target, signal }),
+      generalAttention: async layers => {
+        const missing = layers.filter(layer => !this.#generalAttention.has(layer))
+        if (missing.length > 0) {
+          const maps = await this.#read(context, generalQuestion, missing, { signal })
+          for (const [i, layer] of missing.entries())
+            this.#generalAttention.set(layer, maps[i] as Float32Array)
+        }
+        return layers.map(layer => this.#generalAttention.get(layer) as Float32Array)
+      },
+      pixelGradient: () => this.#pixelGradient(context, asked),
+      generalPixelGradient: async () => {
+        this.#generalGradient ??= await this.#pixelGradient(context, general)
+        return this.#generalGradient
+      },
+    }
+  }
+
+  /** Forgets what can be computed again, but for what the encoder made of the picture. */
+  forget(): void {
+    this.#generalAttention.clear()
+    this.#generalGradient = null
+    this.forgetHidden()
+  }
+
+  /** Forgets the largest part of it, which only gradients by pixels use. */
+  forgetHidden(): void {
+    this.#hidden = null
+  }
+
+  /** What is read of the starting answer token at the cells: [L][N]. */
+  async #read(
+    context: Context,
+    question: string,
+    layers: readonly number[],
+    options: ProbeOptions,
+  ): Promise<Float32Array[]> {
+    const prompt = promptFor(this.#mllm, question, [this.encoded])
+    await context.hold(prompt.slice(0, -1), options.signal)
+    const rows = await context.probe(prompt.at(-1) as Prompt[number], layers, options)
+    const { rows: down, columns } = this.geometry.grid
+    const first = prompt.indexOf(this.encoded.rows[this.#mllm.model.vision.firstCell] as ImageRow)
+    return rows.map(row => row.slice(first, first + down * columns))
+  }
+
+  /** dv/dx of the normalised pixels [3,H,W]: back through the prompt, the connector and the vision encoder. */
+  async #pixelGradient(context: Context, { question, target, signal }: ViewQuestion): Promise<Float32Array> {
+    const prompt = promptFor(this.#mllm, question, [this.encoded])
+    context.keepHidden()
+    await context.hold(prompt, signal)
+    const byRow = await context.inputGradient({ target, signal })
+    const { vision, language } = this.#mllm.model
+    const width = language.hiddenSize
+    const first = prompt.indexOf(this.encoded.rows[0] as ImageRow)
+    const byFeature = byRow.subarray(first * width, (first + vision.imageTokens) * width)
+    const values = await this.#visionValues(signal)
+    const shape = [1, vision.imageTokens, width]
+    return this.#mllm.vision.backward().run(values, { data: byFeature, shape }, signal)
+  }
+
+  /** The vision encoder's input and its states. */
+  async #visionValues(signal: AbortSignal | undefined): Promise<Values> {
+    if (this.#hidden === null) {
+      const { pixelValues, shape } = this.#prepared
+      const session = await this.#mllm.vision.encodeWithHidden()
+      signal?.throwIfAborted()
+      const pixels = { pixel_values: float32Value(pixelValues, shape) }
+      this.#hidden = { ...pixels, ...(await session.run(pixels)) }
+    }
+    return this.#hidden
+  }
+}
