@@ -21,9 +21,8 @@ interface Gradient {
 export function backwardPass(name: string, chain: Chain, sessions: SessionCache): Backward {
   const steps = backwardSteps(chain)
   const [first, last] = [Object.keys(chain.cuts)[0] as string, steps[0]?.from as string]
-  // There is a session for each layer: kept memory would add up to what all of them need at once.
   const open = ({ from, graph }: BackwardStep) =>
-    sessions.open(`${name}: ${from}`, () => graph, { keepsMemory: false })
+    sessions.open(`${name}: ${from}`, () => graph, { inTurn: true })
   return {
     async run(values, { data, shape }, signal) {
       const reached = new Map([[last, data]])

@@ -54,18 +54,30 @@ const spans = (length: number, parts: number): [from: number, to: number][] =>
 /**
  * Maps of the blocks, side by side as the blocks are: [blocks][rows * columns] -> one map of the whole picture.
  *
+ * Their common scale: each block's map has the mean 1, so that a cell counts by how far it stands out of its own block.
+ * Without it a block that attends to nothing sharply, or whose answer is unsure, which makes gradients large, drowns the
+ * others. (The official code joins them as they are; `docs/log.md` has what that costs.) A map without a finite mean above
+ * 0 says nothing, and counts 0.
+ *
  * @param cells rows and columns of each block's map
  */
 export function joinMaps(maps: readonly Float32Array[], blocks: Grid, cells: Grid): Float32Array {
   const width = blocks.columns * cells.columns
   const joined = new Float32Array(blocks.rows * cells.rows * width)
-  maps.forEach((map, block) => {
+  for (const [block, map] of maps.entries()) {
+    const scaled = withMeanOne(map)
     const top = Math.floor(block / blocks.columns) * cells.rows
     const left = (block % blocks.columns) * cells.columns
     for (let row = 0; row < cells.rows; row++) {
-      const line = map.subarray(row * cells.columns, (row + 1) * cells.columns)
+      const line = scaled.subarray(row * cells.columns, (row + 1) * cells.columns)
       joined.set(line, (top + row) * width + left)
     }
-  })
+  }
   return joined
+}
+
+function withMeanOne(map: Float32Array): Float32Array {
+  const mean = map.reduce((sum, value) => sum + value, 0) / map.length
+  const says = Number.isFinite(mean) && mean > 0
+  return map.map(value => (says ? value / mean : 0))
 }

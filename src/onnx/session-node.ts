@@ -13,12 +13,11 @@ export interface NodeEngineOptions {
 
 /** Sessions of onnxruntime-node on the CPU provider; all of them share the weights' memory-mapped files. */
 export function openNodeEngine({ weightsRoot, threads }: NodeEngineOptions): Engine {
-  const defaults = sessionOptions(weightsRoot, threads)
   return {
     device: 'cpu',
-    async open(graph, { keepsMemory = true } = {}) {
+    async open(graph, { inTurn = false } = {}) {
       const model = compile(graph)
-      const options = keepsMemory ? defaults : { ...defaults, enableCpuMemArena: false }
+      const options = sessionOptions(weightsRoot, threads, inTurn)
       const session = await explained(graph, () => ort.InferenceSession.create(model, options))
       return nodeSession(session, graph)
     },
@@ -48,17 +47,23 @@ const remedies: readonly (readonly [RegExp, string])[] = [
   [/^/, 'the graph and what is fed to it do not fit. Please report this.'],
 ]
 
-function sessionOptions(weightsRoot: string, threads: number | null): ort.InferenceSession.SessionOptions {
+function sessionOptions(
+  weightsRoot: string,
+  threads: number | null,
+  inTurn: boolean,
+): ort.InferenceSession.SessionOptions {
   return {
     executionProviders: ['cpu'],
     graphOptimizationLevel: 'all',
     // Fatal only: its errors are thrown, and standard error belongs to whoever calls.
     logSeverityLevel: 4,
     ...(threads === null ? {} : { intraOpNumThreads: threads }),
+    enableCpuMemArena: !inTurn,
     extra: {
       session: {
         // Packed weights would be a private copy in every session; unpacked ones stay in the mapped file.
         disable_prepacking: '1',
+        intra_op: { allow_spinning: inTurn ? '0' : '1' },
         model_external_initializers_file_folder_path: weightsRoot,
       },
     },

@@ -24,8 +24,11 @@ export interface Session {
 }
 
 export interface OpenOptions {
-  /** Whether working memory is kept for the next run, or given back after each. Default: kept. */
-  readonly keepsMemory?: boolean
+  /**
+   * One of many that run in turn, as there is one for each layer of a model: working memory is given back after each run
+   * and threads sleep between runs, or all of them together would hold the memory and the processor. Default: false.
+   */
+  readonly inTurn?: boolean
 }
 
 /** Opens sessions over one checkpoint's weights, on one device. */

@@ -55,6 +55,7 @@ describe('vicrop ask --json', () => {
     const object = await json('ask', picture, first)
     expect(Object.keys(object).sort()).toEqual([
       'answer',
+      'blocks',
       'crop',
       'cropReason',
       'image',
@@ -66,6 +67,7 @@ describe('vicrop ask --json', () => {
       'question',
       'target',
       'timings',
+      'variant',
     ])
     expect(Object.keys(object.importance as object)).toEqual(['rows', 'columns', 'values', 'geometry'])
     expect(Object.values(object.timings as object).every(ms => ms > 0)).toBe(true)
@@ -147,6 +149,25 @@ describe('vicrop look --json', () => {
     using seen = await library.see(picture)
     const expected = await seen.look(first, { method: 'grad-att', target: 'red' })
     expect(withoutTimings(look)).toEqual(asJson(expected))
+  })
+})
+
+describe('vicrop with pure-grad and blocks', () => {
+  it('goes back to the pixels, in the variant asked for', async () => {
+    const look = await json('look', picture, first, '--method', 'pure-grad', '--variant', 'code')
+    using seen = await library.see(picture)
+    expect(withoutTimings(look)).toEqual(
+      asJson(await seen.look(first, { method: 'pure-grad', variant: 'code' })),
+    )
+  })
+
+  it('looks at a large picture block by block, and says so', async () => {
+    const large = join(temporaryFolder(), 'large.png')
+    await sharp(picture).resize(1100, 400, { fit: 'fill' }).toFile(large)
+    expect(await json('look', large, first)).toMatchObject({ blocks: { rows: 1, columns: 3 } })
+    expect(await json('look', large, first, '--high-res', 'off')).toMatchObject({ blocks: null })
+    const { stdout } = await vicrop(['look', large, first, '-m', model])
+    expect(stdout).toMatch(/\(rel-att, layer 1, 3 x 1 blocks\)/)
   })
 })
 

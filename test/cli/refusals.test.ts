@@ -36,7 +36,7 @@ describe.concurrent('a call that cannot be understood ends with 2', () => {
     [['ask', picture, 'What?', '--modle', model], "unknown option '--modle' (Did you mean --model?)"],
     [
       ['ask', picture, 'What?', '--method', 'grad_att'],
-      `option '--method <name>' argument 'grad_att' is invalid. method "grad_att" is not available; available: rel-att, grad-att, none`,
+      `option '--method <name>' argument 'grad_att' is invalid. method "grad_att" is not available; available: rel-att, grad-att, pure-grad, none`,
     ],
     [
       ['ask', picture, 'What?', '--layers', '14-12'],
@@ -45,6 +45,14 @@ describe.concurrent('a call that cannot be understood ends with 2', () => {
     [
       ['ask', picture, 'What?', '--crop', '1,2,3'],
       `option '--crop <box>' argument '1,2,3' is invalid. "1,2,3" is no box. Give X,Y,W,H in pixels, such as 40,60,336,336, or auto.`,
+    ],
+    [
+      ['ask', picture, 'What?', '--high-res', 'maybe'],
+      "option '--high-res <mode>' argument 'maybe' is invalid. Allowed choices are auto, on, off.",
+    ],
+    [
+      ['ask', picture, 'What?', '--variant', 'best'],
+      "option '--variant <name>' argument 'best' is invalid. Allowed choices are paper, code.",
     ],
     [
       ['ask', picture, 'What?', '--max-new-tokens', '0'],

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { blocksOf, joinMaps } from '../../src/crop/tiles.ts'
+import { blocksFor, blocksOf, joinMaps } from '../../src/crop/tiles.ts'
 
 describe('blocks of high resolution', () => {
   it.each([
@@ -53,13 +53,37 @@ describe('blocks of high resolution', () => {
   })
 })
 
-it('maps of blocks are joined as the blocks lie', () => {
-  const maps = [
-    [1, 2, 3, 4],
-    [5, 6, 7, 8],
-    [9, 10, 11, 12],
-    [13, 14, 15, 16],
-  ].map(values => Float32Array.from(values))
-  const joined = joinMaps(maps, { rows: 2, columns: 2 }, { rows: 2, columns: 2 })
-  expect([...joined]).toEqual([1, 2, 5, 6, 3, 4, 7, 8, 9, 10, 13, 14, 11, 12, 15, 16])
+describe('maps of blocks', () => {
+  const grid = { rows: 2, columns: 2 }
+  const mapsOf = (...maps: number[][]): Float32Array[] => maps.map(values => Float32Array.from(values))
+
+  it('are joined as the blocks lie, each with the mean 1', () => {
+    const maps = mapsOf([4, 0, 0, 0], [0, 0, 2, 2], [5, 5, 5, 5], [0, 300, 100, 0])
+    expect([...joinMaps(maps, grid, grid)]).toEqual([4, 0, 0, 0, 0, 0, 2, 2, 1, 1, 0, 3, 1, 1, 1, 0])
+  })
+
+  it('that say nothing count nothing', () => {
+    const maps = mapsOf(
+      [0, 0, 0, 0],
+      [Number.NaN, 1, 1, 1],
+      [1, Number.POSITIVE_INFINITY, 1, 1],
+      [1, 1, 2, 0],
+    )
+    expect([...joinMaps(maps, grid, grid)]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 2, 0])
+  })
+})
+
+describe('whether a picture is cut', () => {
+  it.each([
+    [1024, 1024, 'auto', null],
+    [1025, 600, 'auto', [2, 1]],
+    [600, 1025, 'auto', [1, 2]],
+    [500, 1000, 'auto', null],
+    [500, 1000, 'on', [1, 2]],
+    [1000, 1000, 'on', null],
+    [4000, 3000, 'off', null],
+  ] as const)('%i x %i, %s: %j', (width, height, mode, expected) => {
+    const blocks = blocksFor({ width, height }, mode)
+    expect(blocks && [blocks.columns, blocks.rows]).toEqual(expected)
+  })
 })

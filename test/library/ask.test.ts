@@ -235,6 +235,17 @@ describe('what cannot be asked', () => {
       'crop 0,0,0,10 is not a box of whole pixels inside the 163x122 picture. Give x,y,width,height.',
     ],
     [{ target: 'red' }, 'method rel-att has no target; with: grad-att, pure-grad. Leave the target out.'],
+    [{ method: 'none', target: 'red' }, 'method none has no target; with: grad-att, pure-grad.'],
+    [
+      { method: 'pure-grad', layers: [1] },
+      'method pure-grad reads no layers; with: rel-att, grad-att. Leave the layers out.',
+    ],
+    [
+      { method: 'grad-att', variant: 'code' },
+      'method grad-att has no variants; with: pure-grad. Leave the variant out.',
+    ],
+    [{ method: 'pure-grad', variant: 'best' }, 'variant: "best" is not available; available: paper, code'],
+    [{ highRes: true }, 'highRes: "true" is not available; available: auto, on, off'],
     [
       { method: 'grad-att', target: '' },
       'target "" is no token of the model. Give a word, or an id from 0 to',
