@@ -4,6 +4,7 @@ import { type CropChoice, type ImportanceMap, type NoCropReason, selectCrop } fr
 import { type Blocks, blocksFor, type HighRes, joinMaps } from './crop/tiles.ts'
 import { Context } from './decode/context.ts'
 import { greedy } from './decode/greedy.ts'
+import { attention } from './decode/probe.ts'
 import type { Prompt } from './decode/prompt.ts'
 import { type Grid, wholePicture } from './image/geometry.ts'
 import { type Box, cropImage, type Image } from './image/image.ts'
@@ -143,6 +144,31 @@ export class Picture {
       const answer =
         seen.crop === null ? plainAnswer : await this.#answerFromCrop(question, seen.crop, options, timer)
       return { ...seen, answer, plainAnswer, timings: timer.finish() }
+    })
+  }
+
+  /**
+   * The answer-to-image attention A_st of each layer asked for, heads averaged: how much the position where the answer
+   * starts attends to each cell. Relative attention is the quotient of two of these.
+   *
+   * @param layers counted from 0; default: the model's
+   * @returns a map a layer; with the rest of the prompt its values add up to 1
+   */
+  attention(
+    question: string,
+    options: Pick<LookOptions, 'layers' | 'signal'> = {},
+  ): Promise<ImportanceMap[]> {
+    return this.#inTurn(async () => {
+      const { layers, signal } = options
+      const checked = this.#check(question, {
+        highRes: 'off',
+        ...(layers && { layers }),
+        ...(signal && { signal }),
+      })
+      const looker = this.#whole.looker(this.#context, { question, target: null, signal })
+      const { geometry } = this.#whole
+      const rows = await looker.read(attention, checked.layers)
+      return rows.map(values => ({ ...geometry.grid, values, geometry }))
     })
   }
 

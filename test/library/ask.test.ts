@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { decodeImage } from '../../src/image/decode-node.ts'
 import type { Answer, Picture } from '../../src/index.ts'
 import { ViCrop } from '../../src/index.ts'
-import { modelPath, picturePath, readExpected } from '../models/fixtures.ts'
+import { modelPath, picturePath, readArrays, readExpected, relativeError } from '../models/fixtures.ts'
 
 const questions = ['What is the colour of the small sign?', 'Is the door open?', 'How many birds are there?']
 
@@ -103,6 +103,17 @@ describe('an answer', () => {
     using other = await vicrop.see(pixels)
     expectAlone(await other.ask(questions[1] as string), questions[1] as string)
   })
+})
+
+it('the attention that a map is made of can be read', async () => {
+  const reference = readArrays('base')('wide.questions.0.image_attention')
+  const maps = await picture.attention(questions[0] as string, { layers: [0, 2] })
+  for (const [i, layer] of [0, 2].entries()) {
+    const expected = reference.data.subarray(layer * 64, (layer + 1) * 64)
+    expect(relativeError(maps[i]?.values as Float32Array, expected)).toBeLessThan(1e-4)
+    expect(maps[i]).toMatchObject({ rows: 8, columns: 8, geometry: { source: { width: 163, height: 122 } } })
+  }
+  await expect(picture.attention(questions[0] as string, { layers: [3] })).rejects.toThrow('layers 0 to 2')
 })
 
 describe('questions about one picture', () => {
