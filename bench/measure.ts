@@ -1,4 +1,5 @@
-import { type Image, ViCrop } from 'vicrop'
+import { ViCrop } from 'vicrop'
+import { maxNewTokens, patchwork, questions } from './workload.ts'
 
 /** Runs in a process of its own, so that peak memory is that of one checkpoint alone; prints `Measured` as JSON. */
 
@@ -11,17 +12,6 @@ export interface Measured {
   /** The whole process, memory-mapped weights included. */
   readonly peakBytes: number
 }
-
-/** A short answer, as the paper's prompt asks for, in tokens. */
-const maxNewTokens = 3
-
-const questions = [
-  'What is the number of the bus?',
-  'What colour is the door?',
-  'What does the sign say?',
-  'Is there a dog?',
-  'How many windows are there?',
-]
 
 async function measure(model: string, side: number, runs: number): Promise<Measured> {
   const start = performance.now()
@@ -53,17 +43,6 @@ async function measure(model: string, side: number, runs: number): Promise<Measu
     fiveQuestionsMs: fiveQuestionsMs ?? [],
     peakBytes,
   }
-}
-
-/** Coloured squares, no two alike, so that a map has something to prefer. */
-function patchwork(side: number): Image {
-  const square = side / 16
-  const data = Uint8Array.from({ length: side * side * 3 }, (_, i) => {
-    const [channel, x, y] = [i % 3, Math.floor(i / 3) % side, Math.floor(i / 3 / side)]
-    const nth = Math.floor(y / square) * 16 + Math.floor(x / square)
-    return (nth * [37, 101, 193][channel]!) % 256
-  })
-  return { width: side, height: side, data }
 }
 
 const [, , model, side, runs] = process.argv

@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Box, Size } from 'vicrop'
+
+// The demo model's held-out questions, and what is counted of their answers.
+
+export interface Question {
+  readonly picture: string
+  readonly question: string
+  readonly answer: string
+  readonly box: Box
+  readonly size: GroupName
+  readonly family: string
+}
+
+export const groups = ['small', 'medium', 'large'] as const
+export type GroupName = (typeof groups)[number]
+
+export const folder = fileURLToPath(new URL('../../demo/benchmark', import.meta.url))
+
+/** Those that ask to read a character. */
+export async function readingQuestions(): Promise<Question[]> {
+  const all: Question[] = JSON.parse(await readFile(join(folder, 'questions.json'), 'utf8'))
+  return all.filter(question => question.family === 'read')
+}
+
+export const isRight = ({ answer }: Question, text: string): boolean =>
+  text.toLowerCase() === answer.toLowerCase()
+
+/** The demo model's input in pixels, and with it the smallest crop of the paper's rule. */
+export const inputSize = 80
+
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+
+/** A square pushed inside the picture, in whole pixels. */
+export function squareAt(centreX: number, centreY: number, side: number, image: Size): Box {
+  const size = Math.ceil(Math.min(side, image.width, image.height))
+  const place = (centre: number, length: number): number =>
+    Math.round(Math.min(Math.max(centre - size / 2, 0), length - size))
+  return { x: place(centreX, image.width), y: place(centreY, image.height), width: size, height: size }
+}
+
+/** Share of a box that lies inside a crop. */
+export const coverage = (box: Box, crop: Box | null): number =>
+  crop === null ? 0 : overlap(box, crop) / (box.width * box.height)
+
+/** Area that two boxes share, in pixels. */
+export function overlap(a: Box, b: Box): number {
+  const width = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x)
+  const height = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y)
+  return Math.max(width, 0) * Math.max(height, 0)
+}
+
+/** Repeatable numbers from 0 to 1 (mulberry32), so that the random control is the same in every run. */
+export function randomNumbers(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}

@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs'
+import { type AskOptions, ViCrop } from 'vicrop'
+import { patchwork, questions } from './workload.ts'
+
+/** Runs in a process of its own, as memory is that of one checkpoint alone; prints `MeasuredMaps` as JSON. */
+export interface MeasuredMaps {
+  /** Each run's time from a decoded picture to the first token of its plain answer. */
+  readonly prefillMs: readonly number[]
+  /** Each run's time for the map, on a picture that was asked nothing before. */
+  readonly mapMs: Readonly<Record<MapName, readonly number[]>>
+  /** The most that was allocated while a question was answered, mapped weights not included. */
+  readonly peakBytes: Readonly<Record<MapName | 'none', number>>
+}
+
+const maps = {
+  'rel-att': { method: 'rel-att' },
+  'grad-att': { method: 'grad-att' },
+  'pure-grad, paper': { method: 'pure-grad', variant: 'paper' },
+  'pure-grad, code': { method: 'pure-grad', variant: 'code' },
+} as const satisfies Record<string, AskOptions>
+export type MapName = keyof typeof maps
+
+const names = Object.keys(maps) as MapName[]
+
+async function measure(model: string, side: number, runs: number): Promise<MeasuredMaps> {
+  await using vicrop = await ViCrop.open(model)
+  const image = patchwork(side)
+  const ask = async (options: AskOptions) => {
+    using picture = await vicrop.see(image)
+    const { timings, cropReason } = await picture.ask(questions[0], { ...options, maxNewTokens: 1 })
+    if (cropReason === 'no signal') throw new Error(`${options.method}: the map has no signal`)
+    return timings
+  }
+  const byName = <T>(value: () => T) =>
+    Object.fromEntries(names.map(name => [name, value()])) as Record<MapName, T>
+  const peakBytes = { ...byName(() => 0), none: await peakOf(() => ask({ method: 'none' })) }
+  for (const name of names) peakBytes[name] = await peakOf(() => ask(maps[name]))
+  const prefillMs: number[] = []
+  const mapMs = byName((): number[] => [])
+  for (let run = 0; run < runs; run++) {
+    const plain = await ask({ method: 'none' })
+    prefillMs.push((plain.encodeMs as number) + (plain.plainAnswerMs as number))
+    for (const name of names) mapMs[name].push((await ask(maps[name])).mapMs as number)
+  }
+  return { prefillMs, mapMs, peakBytes }
+}
+
+/** The most anonymous memory while some work is done. (Linux; elsewhere the whole process, mapped weights included.) */
+async function peakOf(work: () => Promise<unknown>): Promise<number> {
+  let peak = 0
+  const look = (): void => {
+    peak = Math.max(peak, anonymousBytes())
+  }
+  const timer = setInterval(look, 5)
+  await work()
+  look()
+  clearInterval(timer)
+  return peak
+}
+
+function anonymousBytes(): number {
+  if (process.platform !== 'linux') return process.memoryUsage.rss()
+  const match = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))
+  return 1024 * Number(match?.[1])
+}
+
+if (process.argv[2] !== undefined) {
+  const [, , model, side, runs] = process.argv
+  process.stdout.write(JSON.stringify(await measure(model as string, Number(side), Number(runs))))
+}
