@@ -161,10 +161,18 @@ async function writeWeights(path: string, tensors: Tensors): Promise<void> {
     for (let written = 0; written < end; written += noise.length) {
       await file.write(noise, 0, Math.min(noise.length, end - written))
     }
+    for (const [name, { shape, data_offsets: offsets }] of entries) {
+      if (!isNormWeight(name)) continue
+      const ones = Buffer.from(new Float32Array(shape[0] as number).fill(1).buffer)
+      await file.write(ones, 0, ones.length, 8 + header.length + (offsets[0] as number))
+    }
   } finally {
     await file.close()
   }
 }
+
+/** As in trained models; with small ones hardly anything of a position would reach attention. */
+const isNormWeight = (name: string): boolean => /norm\d?\.weight$/.test(name)
 
 /** Wide enough for attention to have preferences: with 0.02, as checkpoints are initialised, maps can be flat. */
 const deviation = 0.05

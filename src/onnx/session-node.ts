@@ -63,7 +63,8 @@ function sessionOptions(
       session: {
         // Packed weights would be a private copy in every session; unpacked ones stay in the mapped file.
         disable_prepacking: '1',
-        intra_op: { allow_spinning: inTurn ? '0' : '1' },
+        // A model is several sessions that run in turn: the threads of all others would spin beside those at work.
+        intra_op: { allow_spinning: '0' },
         model_external_initializers_file_folder_path: weightsRoot,
       },
     },

@@ -25,8 +25,8 @@ export interface Session {
 
 export interface OpenOptions {
   /**
-   * One of many that run in turn, as there is one for each layer of a model: working memory is given back after each run
-   * and threads sleep between runs, or all of them together would hold the memory and the processor. Default: false.
+   * One of many that run in turn, as there is one for each layer of a model: working memory is given back after each run,
+   * or all of them together would hold what all need at once. Default: false.
    */
   readonly inTurn?: boolean
 }
