@@ -174,8 +174,8 @@ async function writeWeights(path: string, tensors: Tensors): Promise<void> {
 /** As in trained models; with small ones hardly anything of a position would reach attention. */
 const isNormWeight = (name: string): boolean => /norm\d?\.weight$/.test(name)
 
-/** Wide enough for attention to have preferences: with 0.02, as checkpoints are initialised, maps can be flat. */
-const deviation = 0.05
+/** As checkpoints are initialised: attention then has preferences, and none so sharp that no gradient passes. */
+const deviation = 0.02
 
 function normalNumbers(count: number): Float32Array {
   const uniform = (): number => 1 - Math.random()

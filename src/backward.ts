@@ -1,20 +1,22 @@
 import { type BackwardStep, backwardSteps, type Chain } from './grad/chain.ts'
-import { float32Value, floats, type Values } from './onnx/session.ts'
+import { float32Value, floats, type Value, type Values } from './onnx/session.ts'
 import type { SessionCache } from './onnx/session-cache.ts'
 
 /** The backward pass of a chain, step by step, so that what a step computes anew is gone before the next begins. */
 export interface Backward {
+  readonly steps: number
   /**
    * @param values at the cuts, and of the chain's other inputs, by name
-   * @param gradient what reaches the last cut, of its shape
+   * @param gradient float32, what reaches the last cut, of its shape
    * @returns what reaches the first cut, of its shape
    */
-  run(values: Values, gradient: Gradient, signal?: AbortSignal): Promise<Float32Array>
+  run(values: Values, gradient: Value, options?: BackwardOptions): Promise<Float32Array>
 }
 
-interface Gradient {
-  readonly data: Float32Array
-  readonly shape: readonly number[]
+export interface BackwardOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Called when a step is done. */
+  readonly onStep?: () => void
 }
 
 /** @param name tells chains in one cache apart */
@@ -24,15 +26,19 @@ export function backwardPass(name: string, chain: Chain, sessions: SessionCache)
   const open = ({ from, graph }: BackwardStep) =>
     sessions.open(`${name}: ${from}`, () => graph, { inTurn: true })
   return {
-    async run(values, { data, shape }, signal) {
-      const reached = new Map([[last, data]])
+    steps: steps.length,
+    async run(values, gradient, { signal, onStep } = {}) {
+      const reached = new Map([[last, gradient.data as Float32Array]])
       for (const step of steps) {
         const session = await open(step)
         signal?.throwIfAborted()
-        const shapeHere = step.from === last ? shape : (values[step.from]?.shape ?? [])
-        const gradient = float32Value(take(reached, step.from), shapeHere)
-        const results = await session.run({ ...values, gradient })
+        const { shape } = values[step.from] ?? gradient
+        const results = await session.run({
+          ...values,
+          gradient: float32Value(take(reached, step.from), shape),
+        })
         for (const cut of step.to) add(reached, cut, floats(results, `gradient.${cut}`))
+        onStep?.()
       }
       return take(reached, first)
     },

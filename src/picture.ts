@@ -12,7 +12,7 @@ import type { InputGradientVariant } from './importance/input-gradient.ts'
 import { type MapMethod, type Method, mapMethods } from './importance/method.ts'
 import { encodeImage, type Mllm, promptFor } from './mllm.ts'
 import { startTimer, type Timer, type Timings } from './timer.ts'
-import { View } from './view.ts'
+import { type Parts, View } from './view.ts'
 
 /** The paper's limit for an answer, in tokens. */
 const defaultMaxNewTokens = 20
@@ -42,12 +42,6 @@ export interface LookOptions {
 }
 
 export type Stage = 'plain answer' | 'map' | 'crop answer'
-
-/** How far a stage is. */
-export interface Parts {
-  readonly done: number
-  readonly total: number
-}
 
 export interface AskOptions extends LookOptions {
   /** Default: 20, as in the paper. */
@@ -228,7 +222,8 @@ export class Picture {
 
   async #mapOfWhole(asked: MapQuestion): Promise<ImportanceMap> {
     const { geometry } = this.#whole
-    const values = await mapOf(this.#whole, this.#context, asked)
+    const onParts = (parts: Parts): void => asked.options.onProgress?.('map', parts)
+    const values = await mapOf(this.#whole, this.#context, asked, onParts)
     return { ...geometry.grid, values, geometry }
   }
 
@@ -301,8 +296,14 @@ interface MapQuestion {
   readonly options: LookOptions
 }
 
-function mapOf(view: View, context: Context, asked: MapQuestion): Promise<Float32Array> {
-  const { question, target, method, layers, variant } = asked
-  const looker = view.looker(context, { question, target, signal: asked.options.signal })
+function mapOf(
+  view: View,
+  context: Context,
+  asked: MapQuestion,
+  onParts?: (parts: Parts) => void,
+): Promise<Float32Array> {
+  const { question, target, method, layers, variant, options } = asked
+  const { signal } = options
+  const looker = view.looker(context, { question, target, signal, ...(onParts && { onParts }) })
   return mapMethods[method].map(looker, { layers, variant })
 }

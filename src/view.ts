@@ -3,6 +3,7 @@ import type { ImageRow, Prompt } from './decode/prompt.ts'
 import type { Geometry } from './image/geometry.ts'
 import type { Image } from './image/image.ts'
 import type { Fit } from './image/preprocess.ts'
+import { type EdgeMedian, edgesOf } from './importance/input-gradient.ts'
 import type { Looker } from './importance/method.ts'
 import { type EncodedImage, encodeAll, type Mllm, promptFor } from './mllm.ts'
 import type { PreparedImage } from './models/model.ts'
@@ -11,12 +12,20 @@ import { float32Value, type Values } from './onnx/session.ts'
 /** The paper's q': what the model attends to when asked for nothing in particular. */
 const generalQuestion = 'Write a general description of the image.'
 
+/** How far something is. */
+export interface Parts {
+  readonly done: number
+  readonly total: number
+}
+
 /** What is asked of a view. */
 export interface ViewQuestion {
   readonly question: string
   /** The token that is explained; null: the likeliest. */
   readonly target: number | null
   readonly signal: AbortSignal | undefined
+  /** Called as a backward pass goes on. */
+  readonly onParts?: (parts: Parts) => void
 }
 
 /**
@@ -30,6 +39,7 @@ export class View {
   /** Under the general prompt: attention by layer, and the gradient by pixels. */
   readonly #generalAttention = new Map<number, Float32Array>()
   #generalGradient: Float32Array | null = null
+  readonly #edges = new Map<EdgeMedian, Float32Array>()
   /** What the vision encoder's backward pass needs of its forward one. */
   #hidden: Values | null = null
 
@@ -57,9 +67,10 @@ export class View {
   /** The view as a method sees it, through a context that is used for nothing else meanwhile. */
   looker(context: Context, asked: ViewQuestion): Looker {
     const { question, target, signal } = asked
-    const general = { question: generalQuestion, target: null, signal }
+    const general = { ...asked, question: generalQuestion, target: null }
     return {
-      input: this.#prepared.input,
+      edges: median => this.#edgesOf(median),
+      inputWidth: this.#prepared.input.width,
       cellPx: this.#mllm.model.vision.cellPx,
       read: (reading, layers) => this.#read(context, question, layers, { reading, target, signal }),
       generalAttention: async layers => {
@@ -83,6 +94,7 @@ export class View {
   forget(): void {
     this.#generalAttention.clear()
     this.#generalGradient = null
+    this.#edges.clear()
     this.forgetHidden()
   }
 
@@ -107,18 +119,26 @@ export class View {
   }
 
   /** dv/dx of the normalised pixels [3,H,W]: back through the prompt, the connector and the vision encoder. */
-  async #pixelGradient(context: Context, { question, target, signal }: ViewQuestion): Promise<Float32Array> {
+  async #pixelGradient(context: Context, asked: ViewQuestion): Promise<Float32Array> {
+    const { question, target, signal, onParts } = asked
+    const { model, decoder, vision: sessions } = this.#mllm
     const prompt = promptFor(this.#mllm, question, [this.encoded])
     context.keepHidden()
     await context.hold(prompt, signal)
-    const byRow = await context.inputGradient({ target, signal })
-    const { vision, language } = this.#mllm.model
-    const width = language.hiddenSize
+    const total = decoder.backward('likeliest').steps + sessions.backward().steps
+    let done = 0
+    const options = { signal, onStep: () => onParts?.({ done: ++done, total }) }
+    const byRow = await context.inputGradient({ target, ...options })
+    const [rows, width] = [model.vision.imageTokens, model.language.hiddenSize]
     const first = prompt.indexOf(this.encoded.rows[0] as ImageRow)
-    const byFeature = byRow.subarray(first * width, (first + vision.imageTokens) * width)
-    const values = await this.#visionValues(signal)
-    const shape = [1, vision.imageTokens, width]
-    return this.#mllm.vision.backward().run(values, { data: byFeature, shape }, signal)
+    const byFeature = float32Value(byRow.subarray(first * width, (first + rows) * width), [1, rows, width])
+    return sessions.backward().run(await this.#visionValues(signal), byFeature, options)
+  }
+
+  #edgesOf(median: EdgeMedian): Float32Array {
+    const edges = this.#edges.get(median) ?? edgesOf(this.#prepared.input, median)
+    this.#edges.set(median, edges)
+    return edges
   }
 
   /** The vision encoder's input and its states. */

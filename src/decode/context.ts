@@ -1,3 +1,4 @@
+import type { BackwardOptions } from '../backward.ts'
 import type { LanguageModel } from '../models/model.ts'
 import { float32Value, floats, int32Value, int64Value, type Session, type Value } from '../onnx/session.ts'
 import { attention, type Reading } from './probe.ts'
@@ -117,7 +118,8 @@ export class Context {
    * What reaches the rows of the prompt held [S,C] of the log probability of the token that follows it: the target, or
    * the likeliest. Only after `keepHidden`.
    */
-  async inputGradient({ target = null, signal }: Omit<ProbeOptions, 'reading'> = {}): Promise<Float32Array> {
+  async inputGradient(options: BackwardOptions & Pick<ProbeOptions, 'target'> = {}): Promise<Float32Array> {
+    const { target = null } = options
     const hidden = this.#hidden
     if (hidden === null) throw new Error('context: the inputs of the layers were not kept')
     const { length } = this
@@ -135,7 +137,7 @@ export class Context {
       target: int64Value([target ?? 0]),
     }
     const backward = this.#sessions.backward(target === null ? 'likeliest' : 'fed')
-    return backward.run(feeds, { data: Float32Array.of(1), shape: [1, 1] }, signal)
+    return backward.run(feeds, float32Value(Float32Array.of(1), [1, 1]), options)
   }
 
   /** Gives the cache's memory back; the context can be used again and starts from nothing. */

@@ -16,32 +16,42 @@ export type InputGradientVariant = (typeof inputGradientVariants)[number]
 const smallest = 1e-30
 
 /**
- * The paper's map: G, the norm over channels of dv/dx, at edges alone, mean over cells. Edges are those of the model's
- * own input, as the gradient is. (The official code takes them of the picture stretched to a square, wherever the
- * model's input lies in it.)
+ * The paper's map: G, the norm over channels of dv/dx, at edges alone, mean over cells.
  *
  * @param gradient dv/dx of the normalised pixels x, [3,H,W]
  * @param general the same under the general description prompt, or null for the variant that does without
- * @param input the model's input before it was normalised, H x W
+ * @param edges 1 at edges, 0 elsewhere, [H,W]
+ * @param width W
  * @param cellPx H/N
  * @returns [N,N], at least 0
  */
 export function inputGradient(
   gradient: Float32Array,
   general: Float32Array | null,
-  input: { readonly width: number; readonly data: Uint8Array },
+  edges: Float32Array,
+  width: number,
   cellPx: number,
-  median: EdgeMedian,
 ): Float32Array {
-  const edges = edgeMask(planesOf(input.data), input.width, median)
   const base = general === null ? null : channelNorm(general)
   const strength = channelNorm(gradient)
   for (const [i, edge] of edges.entries()) {
     const over = base === null ? 1 : (base[i] as number)
     strength[i] = edge === 1 && over > smallest ? (strength[i] as number) / over : 0
   }
-  return meanPool(strength, input.width, cellPx)
+  return meanPool(strength, width, cellPx)
 }
+
+/**
+ * The edges of the model's own input, where the gradient is. (The official code takes them of the picture stretched to a
+ * square, wherever the model's input lies in it.)
+ *
+ * @param input what the model is shown, H x W, before it is normalised
+ * @returns [H,W]
+ */
+export const edgesOf = (
+  input: { readonly width: number; readonly data: Uint8Array },
+  median: EdgeMedian,
+): Float32Array => edgeMask(planesOf(input.data), input.width, median)
 
 /** Bytes [H,W,3] as numbers from 0 to 1, [3,H,W]. */
 function planesOf(bytes: Uint8Array): Float32Array {

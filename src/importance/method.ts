@@ -1,7 +1,6 @@
 import { attention, type Reading } from '../decode/probe.ts'
-import type { Image } from '../image/image.ts'
 import { gradientAttention, meanOfLayers } from './gradient-attention.ts'
-import { type InputGradientVariant, inputGradient } from './input-gradient.ts'
+import { type EdgeMedian, type InputGradientVariant, inputGradient } from './input-gradient.ts'
 import { relativeAttention } from './relative-attention.ts'
 
 // H, W the model's input in pixels · L layers asked for · N cells of the map, row by row
@@ -16,8 +15,10 @@ export interface Looker {
   pixelGradient(): Promise<Float32Array>
   /** That of the likeliest token under the general description prompt. */
   generalPixelGradient(): Promise<Float32Array>
-  /** What the model is shown, H x W, and the side of one of its cells. */
-  readonly input: Image
+  /** 1 at edges of what the model is shown, 0 elsewhere: [H,W]. */
+  edges(median: EdgeMedian): Float32Array
+  /** W, and the side of a cell. */
+  readonly inputWidth: number
   readonly cellPx: number
 }
 
@@ -63,7 +64,8 @@ export const mapMethods: Readonly<Record<MapMethod, MapMethodTraits>> = {
       const isPaper = variant === 'paper'
       const gradient = await looker.pixelGradient()
       const general = isPaper ? null : await looker.generalPixelGradient()
-      return inputGradient(gradient, general, looker.input, looker.cellPx, isPaper ? 3 : 7)
+      const edges = looker.edges(isPaper ? 3 : 7)
+      return inputGradient(gradient, general, edges, looker.inputWidth, looker.cellPx)
     },
     readsLayers: false,
     hasTarget: true,

@@ -27,7 +27,7 @@ it('the steps of a chain give what the whole gives', async () => {
   const forward = await runGraph({ a, b, c, gradient: grad(v, [x])[0] as Tensor }, feeds)
   const sessions = sessionCache(openNodeEngine({ weightsRoot: '.', threads: 1 }))
   const values = { ...feeds, a: toValue(forward.a!), b: toValue(forward.b!), c: toValue(forward.c!) }
-  const start = { data: Float32Array.of(1), shape: [1, 1] }
+  const start = float32Value(Float32Array.of(1), [1, 1])
   const found = await backwardPass('test', chain, sessions).run(values, start)
   const expected = (forward.gradient as NdArray).data
   expect(found).toHaveLength(expected.length)
@@ -84,11 +84,8 @@ it('a pass that is called off runs no further step', async () => {
   const sessions = sessionCache(openNodeEngine({ weightsRoot: '.', threads: 1 }))
   const pass = backwardPass('test', chain, sessions)
   const values = { ...feeds, c: float32Value(new Float32Array(12), [4, 3]) }
-  const run = pass.run(
-    values,
-    { data: Float32Array.of(1), shape: [1, 1] },
-    AbortSignal.abort(new Error('enough')),
-  )
+  const signal = AbortSignal.abort(new Error('enough'))
+  const run = pass.run(values, float32Value(Float32Array.of(1), [1, 1]), { signal })
   await expect(run).rejects.toThrow('enough')
   await sessions.release()
 })

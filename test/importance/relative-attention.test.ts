@@ -67,7 +67,8 @@ describe('a method', () => {
     generalAttention: async layers => layers.map(() => layer(2, 2)),
     pixelGradient: async () => new Float32Array(),
     generalPixelGradient: async () => new Float32Array(),
-    input: { width: 0, height: 0, data: new Uint8Array() },
+    edges: () => new Float32Array(),
+    inputWidth: 0,
     cellPx: 1,
   }
 
