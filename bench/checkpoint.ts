@@ -157,7 +157,7 @@ async function writeWeights(path: string, tensors: Tensors): Promise<void> {
     length.writeBigUInt64LE(BigInt(header.length))
     await file.write(length)
     await file.write(header)
-    const noise = Buffer.from(normalNumbers(1 << 22).buffer)
+    const noise = Buffer.from(normalNumbers(noiseLength).buffer)
     for (let written = 0; written < end; written += noise.length) {
       await file.write(noise, 0, Math.min(noise.length, end - written))
     }
@@ -170,6 +170,9 @@ async function writeWeights(path: string, tensors: Tensors): Promise<void> {
     await file.close()
   }
 }
+
+/** No tensor's size is a multiple of it, or queries and keys would have the same weights and look at themselves. */
+const noiseLength = (1 << 22) - 3
 
 /** As in trained models; with small ones hardly anything of a position would reach attention. */
 const isNormWeight = (name: string): boolean => /norm\d?\.weight$/.test(name)
