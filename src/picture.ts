@@ -230,17 +230,17 @@ export class Picture {
   /** The maps of all blocks as one. They are stretched to the model's input, so that their cells tile the picture. */
   async #mapOfBlocks(blocks: Blocks, asked: MapQuestion, timer: Timer): Promise<ImportanceMap> {
     const { signal, onProgress } = asked.options
-    const images = blocks.boxes.map(box => cropImage(this.image, box))
-    this.#blocks ??= await timer.time('encodeBlocksMs', () =>
-      View.see(this.#mllm, images, { fit: 'stretch', signal }),
-    )
+    this.#blocks ??= await timer.time('encodeBlocksMs', () => {
+      const images = blocks.boxes.map(box => cropImage(this.image, box))
+      return View.see(this.#mllm, images, { fit: 'stretch', signal })
+    })
     // One cache for all blocks, beside that of the whole picture, which the answers go on from.
     const context = new Context(this.#mllm.decoder)
     const maps: Float32Array[] = []
     for (const [i, block] of this.#blocks.entries()) {
       maps.push(await timer.time('mapMs', () => mapOf(block, context, asked)))
       block.forgetHidden()
-      onProgress?.('map', { done: i + 1, total: images.length })
+      onProgress?.('map', { done: i + 1, total: blocks.boxes.length })
     }
     const cells = (this.#blocks[0] as View).geometry.grid
     const grid = { rows: blocks.rows * cells.rows, columns: blocks.columns * cells.columns }

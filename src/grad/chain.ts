@@ -1,4 +1,4 @@
-import { type Graph, nodesOf, replace } from '../graph/graph.ts'
+import { type Graph, nodesOf, replace, replacementOf, replacements } from '../graph/graph.ts'
 import { input } from '../graph/ops.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { vjp } from './grad.ts'
@@ -47,13 +47,16 @@ function backwardStep({ cuts, known = [] }: Chain, from: string, below: readonly
     const cut = cuts[name] as Tensor
     return [cut, input(name, cut.dtype, cut.shape)] as const
   })
+  const ends = replacements(stored)
+  const inside = new Set(nodesOf({ outputs: { end } }, x => replacementOf(x, ends) !== undefined))
+  const looked = known.filter(([what]) => inside.has(what.node))
   // Cuts become inputs before differentiation, so that it ends there; known values behind it, so that it does not.
-  const [piece, ...computed] = replace([end, ...known.map(([what]) => what)], stored) as [Tensor, ...Tensor[]]
+  const [piece, ...computed] = replace([end, ...looked.map(([what]) => what)], ends) as [Tensor, ...Tensor[]]
   const used = new Set(nodesOf({ outputs: { piece } }))
-  const to = below.filter((_, i) => used.has((stored[i] as readonly [Tensor, Tensor])[1].node))
   const starts = stored.map(([, x]) => x).filter(x => used.has(x.node))
+  const to = starts.map(x => x.node.value as string)
   const gradients = vjp(piece, input('gradient', 'float32', piece.shape), starts)
-  const lookups = computed.map((what, i) => [what, (known[i] as readonly [Tensor, Tensor])[1]] as const)
+  const lookups = replacements(computed.map((what, i) => [what, looked[i]?.[1] as Tensor]))
   const outputs = replace(gradients, lookups).map((g, i) => [`gradient.${to[i]}`, g] as const)
   return { from, to, graph: { outputs: Object.fromEntries(outputs) } }
 }

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { backwardPass } from '../../src/backward.ts'
 import { backwardSteps, type Chain } from '../../src/grad/chain.ts'
 import { grad } from '../../src/grad/grad.ts'
-import { replace } from '../../src/graph/graph.ts'
+import { replace, replacements } from '../../src/graph/graph.ts'
 import { add, exp, input, matmul, mul, reduceSum, sub, tanh } from '../../src/graph/ops.ts'
 import { print } from '../../src/graph/print.ts'
 import type { Tensor } from '../../src/graph/tensor.ts'
@@ -68,7 +68,7 @@ it('what is known is looked up, and the gradient goes through it all the same', 
 
 it('what is replaced is so wherever it is used', () => {
   const y = input('y', 'float32', ['S', 3])
-  const [of, untouched] = replace([b, w], [[a, y]])
+  const [of, untouched] = replace([b, w], replacements([[a, y]]))
   expect(print({ outputs: { of: of as Tensor } })).toMatchInlineSnapshot(`
     "(y: float32[S,3])
       %0: float32[S,3] = Exp(y)
@@ -77,7 +77,7 @@ it('what is replaced is so wherever it is used', () => {
       return of = %2"
   `)
   expect(untouched).toEqual(w)
-  expect(replace([a], [[a, y]])).toEqual([y])
+  expect(replace([a], replacements([[a, y]]))).toEqual([y])
 })
 
 it('a pass that is called off runs no further step', async () => {
