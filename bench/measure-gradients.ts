@@ -26,7 +26,7 @@ async function measure(model: string, side: number, runs: number): Promise<Measu
   await using vicrop = await ViCrop.open(model)
   const image = patchwork(side)
   const ask = async (options: AskOptions) => {
-    using picture = await vicrop.see(image)
+    using picture = await vicrop.see(image, options.method === undefined ? {} : { method: options.method })
     const { timings, cropReason } = await picture.ask(questions[0], { ...options, maxNewTokens: 1 })
     if (cropReason === 'no signal') throw new Error(`${options.method}: the map has no signal`)
     return timings

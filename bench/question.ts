@@ -34,7 +34,7 @@ async function main(model: string, side: number, threads: number): Promise<void>
   for await (const line of createInterface({ input: process.stdin })) {
     const options: AskOptions = JSON.parse(line)
     const start = performance.now()
-    using seen = await vicrop.see(image)
+    using seen = await vicrop.see(image, options.method === undefined ? {} : { method: options.method })
     const { crop, cropReason, plainAnswer, answer } = await seen.ask(question, { ...options, maxNewTokens })
     const ms = performance.now() - start
     print({ ms, crop, cropReason, plainAnswer, answer } satisfies Answered)

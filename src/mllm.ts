@@ -8,7 +8,7 @@ import { nodeKinds } from './graph/tensor.ts'
 import type { Geometry } from './image/geometry.ts'
 import type { Image } from './image/image.ts'
 import type { Model, PreparedImage, VisionModel } from './models/model.ts'
-import { type Engine, float32Value, floats, type Session, type Value } from './onnx/session.ts'
+import { type Engine, float32Value, floats, type Session, type Value, type Values } from './onnx/session.ts'
 import { sessionCache } from './onnx/session-cache.ts'
 import { renderChat } from './text/chat-template.ts'
 import type { Tokenizer } from './text/tokenizer.ts'
@@ -150,6 +150,18 @@ export async function encodeAll(
   return rows
 }
 
+/** One pass of one picture: the encoder's input, its states and the features, by the names of its cuts. */
+export async function encodeWithHidden(
+  mllm: Mllm,
+  { pixelValues, shape }: PreparedImage,
+  signal?: AbortSignal,
+): Promise<Values> {
+  const session = await mllm.vision.encodeWithHidden()
+  signal?.throwIfAborted()
+  const pixels = { pixel_values: float32Value(pixelValues, shape) }
+  return { ...pixels, ...(await session.run(pixels)) }
+}
+
 function stackPixels(images: readonly PreparedImage[]): Value {
   const [first, ...others] = images as [PreparedImage, ...PreparedImage[]]
   if (others.length === 0) return float32Value(first.pixelValues, first.shape)
@@ -160,7 +172,7 @@ function stackPixels(images: readonly PreparedImage[]): Value {
 }
 
 /** Features [B,T,C] as the rows of each picture. */
-function rowsOf(features: Float32Array, { vision, language }: Model): ImageRow[][] {
+export function rowsOf(features: Float32Array, { vision, language }: Model): ImageRow[][] {
   const [rows, width] = [vision.imageTokens, language.hiddenSize]
   return Array.from({ length: features.length / (rows * width) }, (_, i) =>
     imageRows({ rows, width, data: features.subarray(i * rows * width, (i + 1) * rows * width) }),

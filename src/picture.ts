@@ -9,7 +9,7 @@ import type { Prompt } from './decode/prompt.ts'
 import { type Grid, wholePicture } from './image/geometry.ts'
 import { type Box, cropImage, type Image } from './image/image.ts'
 import type { InputGradientVariant } from './importance/input-gradient.ts'
-import { type MapMethod, type Method, mapMethods } from './importance/method.ts'
+import { type MapMethod, type Method, mapMethods, parseMethod } from './importance/method.ts'
 import { encodeImage, type Mllm, promptFor } from './mllm.ts'
 import { startTimer, type Timer, type Timings } from './timer.ts'
 import { type Parts, View } from './view.ts'
@@ -39,6 +39,15 @@ export interface LookOptions {
   readonly signal?: AbortSignal
   /** Called when a stage starts, and where it has parts, whenever one of them is done. */
   readonly onProgress?: (stage: Stage, parts?: Parts) => void
+}
+
+export interface SeeOptions {
+  /**
+   * The method that it will be asked with. For pure-grad what the way back needs of the encoder is kept from the start
+   * (57 MB for LLaVA-1.5) instead of being computed again when asked. Default: rel-att.
+   */
+  readonly method?: Method
+  readonly signal?: AbortSignal
 }
 
 export type Stage = 'plain answer' | 'map' | 'crop answer'
@@ -106,11 +115,13 @@ export class Picture {
     this.#context = new Context(mllm.decoder)
   }
 
-  static async see(mllm: Mllm, image: Image, signal?: AbortSignal): Promise<Picture> {
+  static async see(mllm: Mllm, image: Image, options: SeeOptions = {}): Promise<Picture> {
+    const { signal, method = 'rel-att' } = options
     signal?.throwIfAborted()
+    const see = isBackward(parseMethod(method)) ? View.seeForGradients : View.see
     const start = performance.now()
-    const [whole] = await View.see(mllm, [image], { signal })
-    return new Picture(mllm, image, whole as View, performance.now() - start)
+    const whole = await see(mllm, image, signal)
+    return new Picture(mllm, image, whole, performance.now() - start)
   }
 
   /** The map and the crop for a question, without an answer. */
@@ -189,9 +200,7 @@ export class Picture {
     const checked = checkOptions(options, this.#mllm, this.image)
     const blocks = blocksFor(this.image, checked.highRes)
     // So that the plain answer's prefill is the forward pass of the map's gradient.
-    const { method, crop } = checked
-    if (method !== 'none' && mapMethods[method].isBackward && crop === 'auto' && blocks === null)
-      this.#context.keepHidden()
+    if (isBackward(checked.method) && checked.crop === 'auto' && blocks === null) this.#context.keepHidden()
     return checked
   }
 
@@ -227,12 +236,12 @@ export class Picture {
     return { ...geometry.grid, values, geometry }
   }
 
-  /** The maps of all blocks as one. They are stretched to the model's input, so that their cells tile the picture. */
+  /** The maps of all blocks as one. */
   async #mapOfBlocks(blocks: Blocks, asked: MapQuestion, timer: Timer): Promise<ImportanceMap> {
     const { signal, onProgress } = asked.options
     this.#blocks ??= await timer.time('encodeBlocksMs', () => {
       const images = blocks.boxes.map(box => cropImage(this.image, box))
-      return View.see(this.#mllm, images, { fit: 'stretch', signal })
+      return View.seeBlocks(this.#mllm, images, signal)
     })
     // One cache for all blocks, beside that of the whole picture, which the answers go on from.
     const context = new Context(this.#mllm.decoder)
@@ -285,6 +294,8 @@ function inPieces(give: (piece: string) => void): (text: string) => void {
     given = text
   }
 }
+
+const isBackward = (method: Method): boolean => method !== 'none' && mapMethods[method].isBackward
 
 /** A question that is to be answered with a map. */
 interface MapQuestion {

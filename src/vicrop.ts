@@ -2,7 +2,7 @@ import { decodeImage } from './image/decode-node.ts'
 import type { Image } from './image/image.ts'
 import { demoModel, type Loaded, load, type OpenOptions } from './load-node.ts'
 import type { Mllm } from './mllm.ts'
-import { Picture } from './picture.ts'
+import { Picture, type SeeOptions } from './picture.ts'
 import type { Conversion } from './weights/convert-node.ts'
 
 /**
@@ -49,13 +49,10 @@ export class ViCrop {
    *
    * @param image a path, the bytes of a JPEG, PNG, WebP, ... file, or decoded pixels
    */
-  async see(
-    image: string | Uint8Array | Image,
-    options: { readonly signal?: AbortSignal } = {},
-  ): Promise<Picture> {
+  async see(image: string | Uint8Array | Image, options: SeeOptions = {}): Promise<Picture> {
     options.signal?.throwIfAborted()
     const isDecoded = typeof image === 'object' && 'width' in image
-    return Picture.see(this.#mllm, isDecoded ? image : await decodeImage(image), options.signal)
+    return Picture.see(this.#mllm, isDecoded ? image : await decodeImage(image), options)
   }
 
   /** Closes the sessions once they have done what they are at. Pictures seen with it cannot be asked any more. */

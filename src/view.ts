@@ -2,12 +2,11 @@ import type { Context, ProbeOptions } from './decode/context.ts'
 import type { ImageRow, Prompt } from './decode/prompt.ts'
 import type { Geometry } from './image/geometry.ts'
 import type { Image } from './image/image.ts'
-import type { Fit } from './image/preprocess.ts'
 import { type EdgeMedian, edgesOf } from './importance/input-gradient.ts'
 import type { Looker } from './importance/method.ts'
-import { type EncodedImage, encodeAll, type Mllm, promptFor } from './mllm.ts'
+import { type EncodedImage, encodeAll, encodeWithHidden, type Mllm, promptFor, rowsOf } from './mllm.ts'
 import type { PreparedImage } from './models/model.ts'
-import { float32Value, type Values } from './onnx/session.ts'
+import { float32Value, floats, type Values } from './onnx/session.ts'
 
 /** The paper's q': what the model attends to when asked for nothing in particular. */
 const generalQuestion = 'Write a general description of the image.'
@@ -43,21 +42,32 @@ export class View {
   /** What the vision encoder's backward pass needs of its forward one. */
   #hidden: Values | null = null
 
-  private constructor(mllm: Mllm, prepared: PreparedImage, rows: ImageRow[]) {
+  private constructor(mllm: Mllm, prepared: PreparedImage, rows: ImageRow[], hidden: Values | null) {
     this.#mllm = mllm
     this.#prepared = prepared
+    this.#hidden = hidden
     this.encoded = { rows, geometry: prepared.geometry }
   }
 
-  /** @param fit how the pictures are fitted to the model's input, where not as the model says */
-  static async see(
-    mllm: Mllm,
-    images: readonly Image[],
-    options: { readonly fit?: Fit; readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<View[]> {
-    const prepared = images.map(image => mllm.model.vision.preprocess(image, options.fit))
-    const rows = await encodeAll(mllm, prepared, options.signal)
-    return prepared.map((one, i) => new View(mllm, one, rows[i] as ImageRow[]))
+  static async see(mllm: Mllm, image: Image, signal?: AbortSignal): Promise<View> {
+    const prepared = mllm.model.vision.preprocess(image)
+    const [rows] = await encodeAll(mllm, [prepared], signal)
+    return new View(mllm, prepared, rows as ImageRow[], null)
+  }
+
+  /** A view that is to be asked for gradients by pixels: what they need of the encoder is kept from the start. */
+  static async seeForGradients(mllm: Mllm, image: Image, signal?: AbortSignal): Promise<View> {
+    const prepared = mllm.model.vision.preprocess(image)
+    const hidden = await encodeWithHidden(mllm, prepared, signal)
+    const [rows] = rowsOf(floats(hidden, 'image_features'), mllm.model)
+    return new View(mllm, prepared, rows as ImageRow[], hidden)
+  }
+
+  /** The blocks of a picture, stretched to the model's input so that their cells tile it; encoded as few batches. */
+  static async seeBlocks(mllm: Mllm, blocks: readonly Image[], signal?: AbortSignal): Promise<View[]> {
+    const prepared = blocks.map(block => mllm.model.vision.preprocess(block, 'stretch'))
+    const rows = await encodeAll(mllm, prepared, signal)
+    return prepared.map((one, i) => new View(mllm, one, rows[i] as ImageRow[], null))
   }
 
   get geometry(): Geometry {
@@ -132,24 +142,13 @@ export class View {
     const [rows, width] = [model.vision.imageTokens, model.language.hiddenSize]
     const first = prompt.indexOf(this.encoded.rows[0] as ImageRow)
     const byFeature = float32Value(byRow.subarray(first * width, (first + rows) * width), [1, rows, width])
-    return sessions.backward().run(await this.#visionValues(signal), byFeature, options)
+    this.#hidden ??= await encodeWithHidden(this.#mllm, this.#prepared, signal)
+    return sessions.backward().run(this.#hidden, byFeature, options)
   }
 
   #edgesOf(median: EdgeMedian): Float32Array {
     const edges = this.#edges.get(median) ?? edgesOf(this.#prepared.input, median)
     this.#edges.set(median, edges)
     return edges
-  }
-
-  /** The vision encoder's input and its states. */
-  async #visionValues(signal: AbortSignal | undefined): Promise<Values> {
-    if (this.#hidden === null) {
-      const { pixelValues, shape } = this.#prepared
-      const session = await this.#mllm.vision.encodeWithHidden()
-      signal?.throwIfAborted()
-      const pixels = { pixel_values: float32Value(pixelValues, shape) }
-      this.#hidden = { ...pixels, ...(await session.run(pixels)) }
-    }
-    return this.#hidden
   }
 }

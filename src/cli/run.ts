@@ -32,7 +32,7 @@ export async function run({ image, question, flags, signal, work }: Job): Promis
     progress.say('opening the model')
     await using vicrop = await openModel(flags, progress, signal)
     progress.say('encoding the picture')
-    using picture = await vicrop.see(pixels, { signal })
+    using picture = await vicrop.see(pixels, { signal, method: flags.method })
     const layers =
       flags.layers === 'all' ? Array.from({ length: vicrop.layerCount }, (_, i) => i) : flags.layers
     const options: LookOptions = {

@@ -134,19 +134,34 @@ const mirror = (i: number, length: number): number => {
 /** Median over a square about each pixel; beyond the border the picture is mirrored with its last pixel. */
 function medianFilter(plane: Float32Array, width: number, size: number): Float32Array {
   const height = plane.length / width
-  const reach = (size - 1) / 2
+  const [across, down] = [windowPlaces(width, size), windowPlaces(height, size)]
   const window = new Float32Array(size * size)
   return plane.map((_, i) => {
-    const [y, x] = [Math.floor(i / width), i % width]
+    const [x, y] = [i % width, Math.floor(i / width)]
     let n = 0
-    for (let dy = -reach; dy <= reach; dy++) {
-      const row = mirrorWithEdge(y + dy, height) * width
-      for (let dx = -reach; dx <= reach; dx++)
-        window[n++] = plane[row + mirrorWithEdge(x + dx, width)] as number
+    for (let dy = 0; dy < size; dy++) {
+      const row = (down[y + dy] as number) * width
+      for (let dx = 0; dx < size; dx++) {
+        insert(window, n++, plane[row + (across[x + dx] as number)] as number)
+      }
     }
-    return window.sort()[(n - 1) / 2] as number
+    return window[(n - 1) / 2] as number
   })
 }
+
+/** Puts a value among the first `count` ones, which are in order. */
+function insert(sorted: Float32Array, count: number, value: number): void {
+  let at = count
+  while (at > 0 && (sorted[at - 1] as number) > value) {
+    sorted[at] = sorted[at - 1] as number
+    at--
+  }
+  sorted[at] = value
+}
+
+/** Which places of an axis the windows of `size` about each of its places see: the window of i begins at i. */
+const windowPlaces = (length: number, size: number): number[] =>
+  Array.from({ length: length + size - 1 }, (_, i) => mirrorWithEdge(i - (size - 1) / 2, length))
 
 const mirrorWithEdge = (i: number, length: number): number => {
   const period = 2 * length

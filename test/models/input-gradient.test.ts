@@ -40,7 +40,7 @@ describe.each(cases)('LLaVA checkpoint %s: pixel gradients equal the reference',
     let picture: Picture
     beforeAll(async () => {
       const image = await decodeImage(picturePath(key))
-      const [view] = (await View.see(mllm, [image])) as [View]
+      const view = await View.see(mllm, image)
       const context = new Context(mllm.decoder)
       looker = target => view.looker(context, { question: question.question, target, signal: undefined })
       picture = await Picture.see(mllm, image)
