@@ -9,8 +9,9 @@ export interface Question {
   readonly picture: string
   readonly question: string
   readonly answer: string
-  readonly box: Box
-  readonly size: GroupName
+  /** Of the thing asked about; null, like its size, where there is none. */
+  readonly box: Box | null
+  readonly size: GroupName | null
   readonly family: string
 }
 
@@ -19,11 +20,8 @@ export type GroupName = (typeof groups)[number]
 
 export const folder = fileURLToPath(new URL('../../demo/benchmark', import.meta.url))
 
-/** Those that ask to read a character. */
-export async function readingQuestions(): Promise<Question[]> {
-  const all: Question[] = JSON.parse(await readFile(join(folder, 'questions.json'), 'utf8'))
-  return all.filter(question => question.family === 'read')
-}
+export const questionsOf = async (folder: string): Promise<Question[]> =>
+  JSON.parse(await readFile(join(folder, 'questions.json'), 'utf8'))
 
 export const isRight = ({ answer }: Question, text: string): boolean =>
   text.toLowerCase() === answer.toLowerCase()

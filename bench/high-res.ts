@@ -9,8 +9,8 @@ import {
   mean,
   percent,
   type Question,
+  questionsOf,
   randomNumbers,
-  readingQuestions,
   squareAt,
 } from './benchmark.ts'
 import { mcnemar } from './mcnemar.ts'
@@ -31,13 +31,17 @@ const looks = {
   'pure-grad': { method: 'pure-grad' },
 } as const satisfies Record<string, LookOptions>
 
+interface ReadingQuestion extends Question {
+  readonly box: Box
+}
+
 interface Found {
   readonly isRight: boolean
   readonly covered: number
 }
 
 async function main(): Promise<void> {
-  const all = await readingQuestions()
+  const all = (await questionsOf(folder)).filter(({ family }) => family === 'read') as ReadingQuestion[]
   const asked = all.filter(({ size }) => size === 'small').slice(0, 200)
   await using vicrop = await ViCrop.open()
   const random = randomNumbers(1)
@@ -81,7 +85,7 @@ const wordsOf = ({ question }: Question): string[] =>
   words.filter(word => question.toLowerCase().includes(word))
 
 /** Three pictures of which nobody asks about a thing that the question could mean. */
-function othersFor(question: Question, all: readonly Question[], random: () => number): string[] {
+function othersFor(question: ReadingQuestion, all: readonly Question[], random: () => number): string[] {
   const meant = wordsOf(question)
   const could = (other: Question): boolean => {
     const theirs = wordsOf(other)
@@ -94,7 +98,7 @@ function othersFor(question: Question, all: readonly Question[], random: () => n
 
 /** The picture and three others, one in each quarter; `box` is where the thing now lies. */
 async function amongOthers(
-  { picture, box }: Question,
+  { picture, box }: ReadingQuestion,
   others: readonly string[],
   random: () => number,
 ): Promise<{ image: Image; box: Box }> {

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { llava7b, writeRandomCheckpoint } from './checkpoint.ts'
 import type { Measured } from './measure.ts'
-import type { MapName, MeasuredMaps } from './measure-gradients.ts'
+import type { MeasuredMaps } from './measure-gradients.ts'
+import type { LookName } from './workload.ts'
 
 // What asking costs, as ratios measured side by side in one run. `npm run bench -- --small` leaves the large
 // checkpoints out, which take 9 GB of disk in the temporary folder, as much memory, and some minutes.
@@ -64,7 +65,7 @@ function printMaps({ prefillMs, mapMs, peakBytes }: MeasuredMaps): void {
   console.log(`  picture and first token            ${spread(prefillMs, ms)}`)
   for (const [name, times] of Object.entries(mapMs)) {
     const share = spread(ratios(times, prefillMs), percent)
-    console.log(`  map of ${name.padEnd(27)} ${share} of that; ${megabytes(peakBytes[name as MapName])}`)
+    console.log(`  map of ${name.padEnd(27)} ${share} of that; ${megabytes(peakBytes[name as LookName])}`)
   }
   console.log(
     `  no map                             ${megabytes(peakBytes.none)} at most, mapped weights left aside`,
@@ -74,7 +75,7 @@ function printMaps({ prefillMs, mapMs, peakBytes }: MeasuredMaps): void {
 /** What a layer more takes, beside what has to be kept of it: keys, values and input of 620 positions. */
 function printDepth(four: MeasuredMaps, eight: MeasuredMaps): void {
   console.log('\npeak memory without mapped weights, 4 layers, 8 layers, for each more')
-  for (const name of Object.keys(four.peakBytes) as (MapName | 'none')[]) {
+  for (const name of Object.keys(four.peakBytes) as (LookName | 'none')[]) {
     const [few, many] = [four.peakBytes[name], eight.peakBytes[name]]
     console.log(`  ${name.padEnd(20)} ${megabytes(few)}, ${megabytes(many)}, ${megabytes((many - few) / 4)}`)
   }

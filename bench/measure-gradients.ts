@@ -1,26 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { type AskOptions, ViCrop } from 'vicrop'
-import { patchwork, questions } from './workload.ts'
+import { type LookName, lookNames, looks, patchwork, questions } from './workload.ts'
 
 /** Runs in a process of its own, as memory is that of one checkpoint alone; prints `MeasuredMaps` as JSON. */
 export interface MeasuredMaps {
   /** Each run's time from a decoded picture to the first token of its plain answer. */
   readonly prefillMs: readonly number[]
   /** Each run's time for the map, on a picture that was asked nothing before. */
-  readonly mapMs: Readonly<Record<MapName, readonly number[]>>
+  readonly mapMs: Readonly<Record<LookName, readonly number[]>>
   /** The most that was allocated while a question was answered, mapped weights not included. */
-  readonly peakBytes: Readonly<Record<MapName | 'none', number>>
+  readonly peakBytes: Readonly<Record<LookName | 'none', number>>
 }
-
-const maps = {
-  'rel-att': { method: 'rel-att' },
-  'grad-att': { method: 'grad-att' },
-  'pure-grad, paper': { method: 'pure-grad', variant: 'paper' },
-  'pure-grad, code': { method: 'pure-grad', variant: 'code' },
-} as const satisfies Record<string, AskOptions>
-export type MapName = keyof typeof maps
-
-const names = Object.keys(maps) as MapName[]
 
 async function measure(model: string, side: number, runs: number): Promise<MeasuredMaps> {
   await using vicrop = await ViCrop.open(model)
@@ -32,15 +22,15 @@ async function measure(model: string, side: number, runs: number): Promise<Measu
     return timings
   }
   const byName = <T>(value: () => T) =>
-    Object.fromEntries(names.map(name => [name, value()])) as Record<MapName, T>
+    Object.fromEntries(lookNames.map(name => [name, value()])) as Record<LookName, T>
   const peakBytes = { ...byName(() => 0), none: await peakOf(() => ask({ method: 'none' })) }
-  for (const name of names) peakBytes[name] = await peakOf(() => ask(maps[name]))
+  for (const name of lookNames) peakBytes[name] = await peakOf(() => ask(looks[name]))
   const prefillMs: number[] = []
   const mapMs = byName((): number[] => [])
   for (let run = 0; run < runs; run++) {
     const plain = await ask({ method: 'none' })
     prefillMs.push((plain.encodeMs as number) + (plain.plainAnswerMs as number))
-    for (const name of names) mapMs[name].push((await ask(maps[name])).mapMs as number)
+    for (const name of lookNames) mapMs[name].push((await ask(looks[name])).mapMs as number)
   }
   return { prefillMs, mapMs, peakBytes }
 }

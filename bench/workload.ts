@@ -1,4 +1,4 @@
-import type { Image } from 'vicrop'
+import type { AskOptions, Image } from 'vicrop'
 
 /** What the benchmarks ask: the same in every one of them. */
 
@@ -23,3 +23,13 @@ export function patchwork(side: number): Image {
   })
   return { width: side, height: side, data }
 }
+
+/** How a model finds a crop by itself. */
+export const looks = {
+  'rel-att': { method: 'rel-att' },
+  'grad-att': { method: 'grad-att' },
+  'pure-grad, paper': { method: 'pure-grad', variant: 'paper' },
+  'pure-grad, code': { method: 'pure-grad', variant: 'code' },
+} as const satisfies Record<string, AskOptions>
+export type LookName = keyof typeof looks
+export const lookNames = Object.keys(looks) as LookName[]

@@ -1,6 +1,10 @@
 """The held-out pictures and questions: demo/benchmark (many) and demo/pictures with demo/questions.json (a dozen).
 
     python benchmark.py DEMO_FOLDER
+    python benchmark.py --validation FOLDER
+
+The test pictures are for the last checkpoint alone. Whatever is chosen between (checkpoints, learning rates, layers) is
+chosen on the validation pictures, which are others and not in the repository. Their questions have the same templates.
 """
 
 import json
@@ -13,8 +17,11 @@ from questions import ASK
 from render import render
 from scenes import random_scene
 
-SEED = 900_000_000  # no training seed reaches it (pool.py)
-PICTURES = 200
+# No training seed reaches them (pool.py).
+VALIDATION_SEED, EXAMPLES_SEED, TEST_SEED = 900_000_000, 910_000_000, 920_000_000
+PICTURES = 270
+READ = {"small": 4, "medium": 2, "large": 2}  # things of a picture whose character is asked for, at most
+OTHERS = 2
 
 
 def record(name, things, q):
@@ -33,15 +40,12 @@ def record(name, things, q):
 
 
 def ask(things, rng):
-    """Two small things read, a medium and a large one where there is one, and a question of another family, in words not trained on."""
-    groups = {g: [n for n, t in enumerate(things) if t.group == g] for g in ("small", "medium", "large")}
-    chosen = list(rng.permutation(groups["small"])[:2])
-    for group in ("medium", "large"):
-        if groups[group]:
-            chosen.append(rng.choice(groups[group]))
+    """Some things of each size read, and two questions of other families, in words not trained on."""
+    groups = {g: [n for n, t in enumerate(things) if t.group == g] for g in READ}
+    chosen = [n for g, count in READ.items() for n in rng.permutation(groups[g])[:count]]
     out = [ASK["read"](things, int(n), rng, held_out=True) for n in chosen]
-    other = ("colour", "shape", "exists")[rng.integers(3)]
-    out.append(ASK[other](things, int(rng.integers(len(things))), rng, held_out=True))
+    for other in rng.permutation(["colour", "shape", "exists"])[:OTHERS]:
+        out.append(ASK[str(other)](things, int(rng.integers(len(things))), rng, held_out=True))
     return out
 
 
@@ -72,6 +76,9 @@ def every_size(things):
 
 
 if __name__ == "__main__":
-    demo = sys.argv[1]
-    make(f"{demo}/benchmark", f"{demo}/benchmark/questions.json", SEED, PICTURES, small_ones, 85)
-    make(f"{demo}/pictures", f"{demo}/questions.json", SEED + 10_000_000, 12, every_size, 92)
+    *validation, folder = sys.argv[1:]
+    if validation:
+        make(folder, f"{folder}/questions.json", VALIDATION_SEED, PICTURES, small_ones, 85)
+    else:
+        make(f"{folder}/benchmark", f"{folder}/benchmark/questions.json", TEST_SEED, PICTURES, small_ones, 85)
+        make(f"{folder}/pictures", f"{folder}/questions.json", EXAMPLES_SEED, 12, every_size, 92)

@@ -25,7 +25,8 @@ $PYTHON train_connector.py "$WORK/pool" "$WORK/features" "$WORK/language.pt" "$W
 # 5. All of it together, two processes. 40 to 60 minutes.
 $PYTHON train_joint.py "$WORK/pool" "$WORK/vision.pt" "$WORK/connector.pt" "$WORK/joint.pt" 2000
 
-# 6. The checkpoint, the held-out pictures, the score.
+# 6. The checkpoint, the held-out pictures, the score. To choose between checkpoints, score them on the validation pictures:
+#    benchmark.py --validation FOLDER
 $PYTHON export.py "$WORK/joint.pt" "$WORK/joint.pt" "$DEMO/model"
 $PYTHON benchmark.py "$DEMO"
 $PYTHON evaluate.py "$DEMO/model" "$DEMO/benchmark" --layers 1
