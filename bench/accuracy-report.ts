@@ -45,8 +45,8 @@ the one, only the other answers right; p: McNemar's exact test of them.`,
       ['', ...groups],
       ways.slice(1).map(way => [way, ...groups.map(size => paired(ofSize(size), way, 'no crop'))]),
     ),
-    `Of what the human crop gains on small things, rel-att gains ${recovered(small, 'rel-att')}, grad-att ${recovered(small, 'grad-att')}, pure-grad
-${recovered(small, 'pure-grad, paper')}. The two variants of pure-grad on all sizes, \`paper\` against \`code\`: ${paired(reading, 'pure-grad, paper', 'pure-grad, code')}.`,
+    `Of what the human crop gains on small things, rel-att gains ${recovered(small, 'rel-att')}, grad-att ${recovered(small, 'grad-att')}, pure-grad ${recovered(small, 'pure-grad, paper')}.
+The two variants of pure-grad on all sizes, \`paper\` against \`code\`: ${paired(reading, 'pure-grad, paper', 'pure-grad, code')}.`,
     '## Where they look',
     "The map's highest cell is on the thing; the share of the thing inside the crop:",
     table(
@@ -57,6 +57,7 @@ ${recovered(small, 'pure-grad, paper')}. The two variants of pure-grad on all si
     'Attention ratio of relative attention on small things, mean; 1 is chance:',
     ratioTable(small),
     '## Other questions',
+    'Half of those whether there is such a thing ask for one that is not there. It has no human crop: its plain answer counts.',
     table(
       ['', 'questions', ...familyWays],
       ['colour', 'shape', 'exists'].map(family => familyLine(rows, family)),
