@@ -8,15 +8,6 @@ export type { InputGradientVariant } from './importance/input-gradient.ts'
 export type { Method } from './importance/method.ts'
 export type { OpenOptions } from './load-node.ts'
 export type { PromptStyle } from './mllm.ts'
-export type {
-  Answer,
-  AskOptions,
-  CropReason,
-  Look,
-  LookOptions,
-  Picture,
-  SeeOptions,
-  Stage,
-} from './picture.ts'
+export type { AskOptions, LookOptions, Parts, SeeOptions, Stage } from './options.ts'
+export type { Answer, CropReason, Look, Picture } from './picture.ts'
 export { ViCrop } from './vicrop.ts'
-export type { Parts } from './view.ts'

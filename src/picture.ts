@@ -1,66 +1,31 @@
 import pLimit from 'p-limit'
-import { type Checked, checkCount, checkOptions, checkQuestion } from './check-options.ts'
 import { type CropChoice, type ImportanceMap, type NoCropReason, selectCrop } from './crop/select.ts'
-import { type Blocks, blocksFor, type HighRes, joinMaps } from './crop/tiles.ts'
+import { type Blocks, blocksFor, joinMaps } from './crop/tiles.ts'
 import { Context } from './decode/context.ts'
 import { greedy } from './decode/greedy.ts'
 import { attention } from './decode/probe.ts'
 import type { Prompt } from './decode/prompt.ts'
+import { encodeImage } from './encode.ts'
 import { type Grid, wholePicture } from './image/geometry.ts'
 import { type Box, cropImage, type Image } from './image/image.ts'
 import type { InputGradientVariant } from './importance/input-gradient.ts'
 import { type MapMethod, type Method, mapMethods, parseMethod } from './importance/method.ts'
-import { encodeImage, type Mllm, promptFor } from './mllm.ts'
+import { type Mllm, promptFor } from './mllm.ts'
+import {
+  type AskOptions,
+  type Checked,
+  checkCount,
+  checkOptions,
+  checkQuestion,
+  type LookOptions,
+  type Parts,
+  type SeeOptions,
+} from './options.ts'
 import { startTimer, type Timer, type Timings } from './timer.ts'
-import { type Parts, View } from './view.ts'
+import { View } from './view.ts'
 
 /** The paper's limit for an answer, in tokens. */
 const defaultMaxNewTokens = 20
-
-export interface LookOptions {
-  /** How to find where to look; `none` answers from the whole picture alone. Default: rel-att. */
-  readonly method?: Method
-  /** Layers, counted from 0, whose maps are averaged. Default: the model's. */
-  readonly layers?: readonly number[]
-  /**
-   * What a method with gradients explains: a token's id, or an answer, whose first token it is. Default: the likeliest
-   * token.
-   */
-  readonly target?: number | string
-  /** Of pure-grad: as the paper says it, or as its authors' code does it. Default: paper. */
-  readonly variant?: InputGradientVariant
-  /**
-   * Whether the map is made of blocks of at most 1024 pixels a side, each seen by itself: `on`, `off`, or where the
-   * picture is larger than that. Default: auto.
-   */
-  readonly highRes?: HighRes
-  /** Where to crop, in source pixels, or `auto` to let the method find it. Default: auto. */
-  readonly crop?: Box | 'auto'
-  readonly signal?: AbortSignal
-  /** Called when a stage starts, and where it has parts, whenever one of them is done. */
-  readonly onProgress?: (stage: Stage, parts?: Parts) => void
-}
-
-export interface SeeOptions {
-  /**
-   * The method that it will be asked with. For pure-grad what the way back needs of the encoder is kept from the start
-   * (57 MB for LLaVA-1.5) instead of being computed again when asked. Default: rel-att.
-   */
-  readonly method?: Method
-  readonly signal?: AbortSignal
-}
-
-export type Stage = 'plain answer' | 'map' | 'crop answer'
-
-export interface AskOptions extends LookOptions {
-  /** Default: 20, as in the paper. */
-  readonly maxNewTokens?: number
-  /**
-   * Called with each piece of text as it is generated; the pieces of each answer make up that answer. Where there is no
-   * crop, `answer` is the plain answer and has no pieces.
-   */
-  readonly onText?: (piece: { readonly of: 'plainAnswer' | 'answer'; readonly text: string }) => void
-}
 
 /** Why there is no crop. */
 export type CropReason = NoCropReason | 'method none'

@@ -2,7 +2,8 @@ import { decodeImage } from './image/decode-node.ts'
 import type { Image } from './image/image.ts'
 import { demoModel, type Loaded, load, type OpenOptions } from './load-node.ts'
 import type { Mllm } from './mllm.ts'
-import { Picture, type SeeOptions } from './picture.ts'
+import type { SeeOptions } from './options.ts'
+import { Picture } from './picture.ts'
 import type { Conversion } from './weights/convert-node.ts'
 
 /**

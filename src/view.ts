@@ -1,21 +1,17 @@
 import type { Context, ProbeOptions } from './decode/context.ts'
 import type { ImageRow, Prompt } from './decode/prompt.ts'
+import { type EncodedImage, encodeAll, encodeWithHidden, rowsOf } from './encode.ts'
 import type { Geometry } from './image/geometry.ts'
 import type { Image } from './image/image.ts'
 import { type EdgeMedian, edgesOf } from './importance/input-gradient.ts'
 import type { Looker } from './importance/method.ts'
-import { type EncodedImage, encodeAll, encodeWithHidden, type Mllm, promptFor, rowsOf } from './mllm.ts'
+import { type Mllm, promptFor } from './mllm.ts'
 import type { PreparedImage } from './models/model.ts'
 import { float32Value, floats, type Values } from './onnx/session.ts'
+import type { Parts } from './options.ts'
 
 /** The paper's q': what the model attends to when asked for nothing in particular. */
 const generalQuestion = 'Write a general description of the image.'
-
-/** How far something is. */
-export interface Parts {
-  readonly done: number
-  readonly total: number
-}
 
 /** What is asked of a view. */
 export interface ViewQuestion {

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
-import type { LookOptions, Picture } from '../picture.ts'
+import type { LookOptions } from '../options.ts'
+import type { Picture } from '../picture.ts'
 import { type LookFlags, withLookOptions } from './options.ts'
 
 interface AskFlags extends LookFlags {

@@ -1,6 +1,7 @@
 import type { BackwardOptions } from '../backward.ts'
 import type { LanguageModel } from '../models/model.ts'
 import { float32Value, floats, int32Value, int64Value, type Session, type Value } from '../onnx/session.ts'
+import { LayerInputs } from './layer-inputs.ts'
 import { attention, type Reading } from './probe.ts'
 import { commonPrefix, type Prompt } from './prompt.ts'
 import type { DecoderSessions } from './sessions.ts'
@@ -30,8 +31,8 @@ export class Context {
   #places = 0
   /** Keys and values of every layer by the names of the graph's inputs: "key.0", "value.0", ... each [1,K,P,D]. */
   #cache: Record<string, Value> = {}
-  /** The input of each layer at the cached positions, [P,C], by the names of the unrolled layers; null: not kept. */
-  #hidden: Record<string, Float32Array> | null = null
+  /** The inputs of the layers at the cached positions; null: not kept. */
+  #layerInputs: LayerInputs | null = null
 
   constructor(sessions: DecoderSessions) {
     this.#sessions = sessions
@@ -45,18 +46,15 @@ export class Context {
 
   /** Bytes of keys and values held, and of the layers' inputs. */
   get bytes(): number {
-    const arrays = [
-      ...Object.values(this.#cache).map(({ data }) => data),
-      ...Object.values(this.#hidden ?? {}),
-    ]
-    return arrays.reduce((sum, data) => sum + data.byteLength, 0)
+    const cached = Object.values(this.#cache).reduce((sum, value) => sum + value.data.byteLength, 0)
+    return cached + (this.#layerInputs?.bytes ?? 0)
   }
 
   /** From now on keeps the layers' inputs too, which `inputGradient` needs; what is held without them is forgotten. */
   keepHidden(): void {
-    if (this.#hidden !== null) return
+    if (this.#layerInputs !== null) return
     this.clear()
-    this.#hidden = {}
+    this.#layerInputs = new LayerInputs(this.#language)
   }
 
   /** Makes the cache hold exactly this prompt. */
@@ -76,13 +74,13 @@ export class Context {
     const end = start + rest.length
     this.#requireRoom(end)
     const inputs = await this.#embed(rest, start, signal)
-    const decode = await this.#sessions.decode({ hidden: this.#hidden !== null })
+    const decode = await this.#sessions.decode({ hidden: this.#layerInputs !== null })
     signal?.throwIfAborted()
     this.#grow(end)
     const cache = this.#cache
     this.#held = this.#held.slice(0, start)
     const last = { last_position: int32Value([end - 1]), total_length: int32Value([end], []) }
-    const into = { ...outputsOver(cache), ...this.#keepRows(start, inputs.inputs_embeds) }
+    const into = { ...outputsOver(cache), ...this.#layerInputs?.keep(start, inputs.inputs_embeds) }
     const outputs = await decode.run({ ...inputs, ...cache, ...last }, into)
     if (this.#cache !== cache) throw new Error('context: cleared while in use. Wait for its answers first.')
     this.#held = [...this.#held, ...rest]
@@ -120,16 +118,10 @@ export class Context {
    */
   async inputGradient(options: BackwardOptions & Pick<ProbeOptions, 'target'> = {}): Promise<Float32Array> {
     const { target = null } = options
-    const hidden = this.#hidden
-    if (hidden === null) throw new Error('context: the inputs of the layers were not kept')
+    if (this.#layerInputs === null) throw new Error('context: the inputs of the layers were not kept')
     const { length } = this
-    const { hiddenSize } = this.#language
-    const cuts = Object.entries(hidden).map(([name, rows]): [string, Value] => [
-      name,
-      float32Value(rows.subarray(0, length * hiddenSize), [length, hiddenSize]),
-    ])
     const feeds = {
-      ...Object.fromEntries(cuts),
+      ...this.#layerInputs.first(length),
       ...this.#cache,
       ...this.#rotary(0, length),
       length: int64Value([length]),
@@ -145,7 +137,7 @@ export class Context {
     this.#held = []
     this.#places = 0
     this.#cache = {}
-    this.#hidden = null
+    this.#layerInputs = null
   }
 
   #requireRoom(positions: number): void {
@@ -169,36 +161,8 @@ export class Context {
         return [name, float32Value(grown, [1, kvHeads, places, headSize])]
       }),
     )
-    if (this.#hidden !== null) this.#hidden = this.#grownHidden(this.#hidden, places)
+    this.#layerInputs?.grow(places, this.length)
     this.#places = places
-  }
-
-  #grownHidden(before: Readonly<Record<string, Float32Array>>, places: number): Record<string, Float32Array> {
-    const { layers, hiddenSize } = this.#language
-    const names = Array.from({ length: layers }, (_, i) => `hidden.${i}`)
-    return Object.fromEntries(
-      names.map(name => {
-        const grown = new Float32Array(places * hiddenSize)
-        grown.set(before[name]?.subarray(0, this.length * hiddenSize) ?? [])
-        return [name, grown]
-      }),
-    )
-  }
-
-  /** Keeps the rows that go into the first layer; the memory for those that go into the others, from `start` on. */
-  #keepRows(start: number, embeds: Value): Record<string, Value> {
-    if (this.#hidden === null) return {}
-    const { 'hidden.0': first, ...others } = this.#hidden
-    const [from, to] = [
-      start * this.#language.hiddenSize,
-      start * this.#language.hiddenSize + embeds.data.length,
-    ]
-    first?.set(embeds.data as Float32Array, from)
-    const rows = Object.entries(others).map(([name, all]): [string, Value] => [
-      name,
-      float32Value(all.subarray(from, to), embeds.shape),
-    ])
-    return Object.fromEntries(rows)
   }
 
   /** The inputs that both graphs share: `inputs_embeds` [S,C], `cos` and `sin` [S,1,D]. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { decodeImage } from '../../src/image/decode-node.ts'
-import type { Answer, Picture } from '../../src/index.ts'
+import type { Answer, Method, Picture } from '../../src/index.ts'
 import { ViCrop } from '../../src/index.ts'
 import { modelPath, picturePath, readArrays, readExpected, relativeError } from '../models/fixtures.ts'
 
@@ -102,6 +102,23 @@ describe('an answer', () => {
     const pixels = await decodeImage(picturePath('wide'))
     using other = await vicrop.see(pixels)
     expectAlone(await other.ask(questions[1] as string), questions[1] as string)
+  })
+})
+
+describe('a picture seen for pure-grad', () => {
+  it('has the answers and maps of any other', async () => {
+    using seen = await vicrop.see(picturePath('wide'), { method: 'pure-grad' })
+    for (const method of ['pure-grad', 'rel-att', 'pure-grad'] as const) {
+      const expected = await picture.ask(questions[2] as string, { method })
+      expect(withoutTimings(await seen.ask(questions[2] as string, { method }))).toEqual(
+        withoutTimings(expected),
+      )
+    }
+  })
+
+  it('is not seen for a method that there is not', async () => {
+    const seen = vicrop.see(picturePath('wide'), { method: 'best' as Method })
+    await expect(seen).rejects.toThrow('method "best" is not available; available: rel-att,')
   })
 })
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { EncodedImage, Mllm } from '../../src/mllm.ts'
+import type { EncodedImage } from '../../src/encode.ts'
+import type { Mllm } from '../../src/mllm.ts'
 import { promptFor } from '../../src/mllm.ts'
 import { renderChat } from '../../src/text/chat-template.ts'
 import { baseTokenizer, readBase } from './fixtures.ts'
