@@ -6,28 +6,48 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { llava7b, writeRandomCheckpoint } from './checkpoint.ts'
 import type { Measured } from './measure.ts'
-import type { MeasuredMaps } from './measure-gradients.ts'
-import type { LookName } from './workload.ts'
+import type { MeasuredMaps } from './measure-maps.ts'
+import { lookNames } from './workload.ts'
 
 // What asking costs, as ratios measured side by side in one run. `npm run bench -- --small` leaves the large
-// checkpoints out, which take 9 GB of disk in the temporary folder, as much memory, and some minutes.
+// checkpoints out, which take 9 GB of disk in the temporary folder, as much memory, and some minutes; `-- --memory` measures
+// memory alone.
 
 const demo = fileURLToPath(new URL('../../demo/model', import.meta.url))
 
-async function main(onlySmall: boolean): Promise<void> {
+async function main(which: { readonly small: boolean; readonly memory: boolean }): Promise<void> {
   console.log(`node ${process.version}, ${availableParallelism()} cores, ${cpus()[0]?.model.trim()}`)
-  const { size } = await stat(join(demo, 'model.safetensors'))
-  print('demo model', size, await measure('measure', demo, 3 * 80, 15))
-  printMaps(await measure('measure-gradients', demo, 3 * 80, 15))
-  if (onlySmall) return
+  if (!which.memory) {
+    const { size } = await stat(join(demo, 'model.safetensors'))
+    await printSpeed('demo model', demo, size, 3 * 80, 15)
+    if (which.small) return
+  }
   const four = await withRandomWeights(4, async (folder, bytes) => {
-    print('LLaVA-1.5-7B, 4 layers', bytes, await measure('measure', folder, 3 * 336, 3))
-    const maps = await measure('measure-gradients', folder, 3 * 336, 3)
-    printMaps(maps)
-    return maps
+    if (!which.memory) await printSpeed('LLaVA-1.5-7B, 4 layers', folder, bytes, 3 * 336, 3)
+    return measureMemory(folder, 3 * 336)
   })
-  const eight = await withRandomWeights(8, folder => measure('measure-gradients', folder, 3 * 336, 1))
-  printDepth(four, eight)
+  printDepth(four, await withRandomWeights(8, folder => measureMemory(folder, 3 * 336)))
+}
+
+async function printSpeed(
+  name: string,
+  model: string,
+  weightBytes: number,
+  side: number,
+  runs: number,
+): Promise<void> {
+  print(name, weightBytes, await runScript<Measured>('measure', model, side, runs))
+  printMaps(await runScript<MeasuredMaps>('measure-maps', model, side, runs))
+}
+
+type Memory = readonly (readonly [name: string, bytes: number])[]
+
+/** Each in a process of its own. */
+async function measureMemory(model: string, side: number): Promise<Memory> {
+  const found: [string, number][] = []
+  for (const name of ['none', ...lookNames])
+    found.push([name, await runScript<number>('measure-memory', model, side, name)])
+  return found
 }
 
 /** LLaVA-1.5-7B's shape with its language model cut to so many layers. */
@@ -44,39 +64,24 @@ async function withRandomWeights<T>(
   }
 }
 
-interface Scripts {
-  readonly measure: Measured
-  readonly 'measure-gradients': MeasuredMaps
-}
-
-/** A picture of `side` pixels, three times the model's input, so that there is something to crop, but no blocks. */
-async function measure<T extends keyof Scripts>(
-  script: T,
-  model: string,
-  side: number,
-  runs: number,
-): Promise<Scripts[T]> {
+/** A picture of `side` pixels, three times the model's input: there is something to crop, but there are no blocks. */
+async function runScript<T>(script: string, model: string, side: number, last: number | string): Promise<T> {
   const path = fileURLToPath(new URL(`${script}.js`, import.meta.url))
-  const { stdout } = await promisify(execFile)(process.execPath, [path, model, `${side}`, `${runs}`])
+  const { stdout } = await promisify(execFile)(process.execPath, [path, model, `${side}`, `${last}`])
   return JSON.parse(stdout)
 }
 
-function printMaps({ prefillMs, mapMs, peakBytes }: MeasuredMaps): void {
+function printMaps({ prefillMs, mapMs }: MeasuredMaps): void {
   console.log(`  picture and first token            ${spread(prefillMs, ms)}`)
-  for (const [name, times] of Object.entries(mapMs)) {
-    const share = spread(ratios(times, prefillMs), percent)
-    console.log(`  map of ${name.padEnd(27)} ${share} of that; ${megabytes(peakBytes[name as LookName])}`)
-  }
-  console.log(
-    `  no map                             ${megabytes(peakBytes.none)} at most, mapped weights left aside`,
-  )
+  for (const [name, times] of Object.entries(mapMs))
+    console.log(`  map of ${name.padEnd(27)} ${spread(ratios(times, prefillMs), percent)} of that`)
 }
 
-/** What a layer more takes, beside what has to be kept of it: keys, values and input of 620 positions. */
-function printDepth(four: MeasuredMaps, eight: MeasuredMaps): void {
-  console.log('\npeak memory without mapped weights, 4 layers, 8 layers, for each more')
-  for (const name of Object.keys(four.peakBytes) as (LookName | 'none')[]) {
-    const [few, many] = [four.peakBytes[name], eight.peakBytes[name]]
+/** Beside what a layer more has to have: keys and values, and for pure-grad its input, of 620 positions. */
+function printDepth(four: Memory, eight: Memory): void {
+  console.log('\npeak memory without mapped weights, picture and map: 4 layers, 8 layers, for each more')
+  for (const [i, [name, few]] of four.entries()) {
+    const many = eight[i]?.[1] as number
     console.log(`  ${name.padEnd(20)} ${megabytes(few)}, ${megabytes(many)}, ${megabytes((many - few) / 4)}`)
   }
 }
@@ -115,4 +120,4 @@ function spread(values: readonly number[], format: (value: number) => string): s
   return `${median} (${least} to ${most})`
 }
 
-await main(process.argv.includes('--small'))
+await main({ small: process.argv.includes('--small'), memory: process.argv.includes('--memory') })

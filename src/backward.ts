@@ -29,20 +29,32 @@ export function backwardPass(name: string, chain: Chain, sessions: SessionCache)
     steps: steps.length,
     async run(values, gradient, { signal, onStep } = {}) {
       const reached = new Map([[last, gradient.data as Float32Array]])
+      const spare: Float32Array[] = []
       for (const step of steps) {
         const session = await open(step)
         signal?.throwIfAborted()
         const { shape } = values[step.from] ?? gradient
-        const results = await session.run({
-          ...values,
-          gradient: float32Value(take(reached, step.from), shape),
-        })
+        const data = take(reached, step.from)
+        const into = step.to.map((cut): [string, Value] => [
+          `gradient.${cut}`,
+          roomFor(values[cut] as Value, spare),
+        ])
+        const feeds = { ...values, gradient: float32Value(data, shape) }
+        const results = await session.run(feeds, Object.fromEntries(into))
         for (const cut of step.to) add(reached, cut, floats(results, `gradient.${cut}`))
+        if (step.from !== last) spare.push(data)
         onStep?.()
       }
       return take(reached, first)
     },
   }
+}
+
+/** Memory of the size of a value: of a gradient that was used up, or new. */
+function roomFor({ data, shape }: Value, spare: Float32Array[]): Value {
+  const fitting = spare.findIndex(({ length }) => length === data.length)
+  const [room = new Float32Array(data.length)] = fitting === -1 ? [] : spare.splice(fitting, 1)
+  return float32Value(room, shape)
 }
 
 /** What has reached each cut from those behind it. */
