@@ -1,5 +1,6 @@
 import { decodeImage } from './image/decode-node.ts'
 import type { Image } from './image/image.ts'
+import { parseMethod } from './importance/method.ts'
 import { demoModel, type Loaded, load, type OpenOptions } from './load-node.ts'
 import type { Mllm } from './mllm.ts'
 import type { SeeOptions } from './options.ts'
@@ -52,6 +53,7 @@ export class ViCrop {
    */
   async see(image: string | Uint8Array | Image, options: SeeOptions = {}): Promise<Picture> {
     options.signal?.throwIfAborted()
+    if (options.method !== undefined) parseMethod(options.method)
     const isDecoded = typeof image === 'object' && 'width' in image
     return Picture.see(this.#mllm, isDecoded ? image : await decodeImage(image), options)
   }
