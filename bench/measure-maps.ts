@@ -18,6 +18,8 @@ async function measure(model: string, side: number, runs: number): Promise<Measu
     if (cropReason === 'no signal') throw new Error(`${options.method}: the map has no signal`)
     return timings
   }
+  // The first of each opens its sessions and is not counted.
+  for (const options of [{ method: 'none' } as const, ...Object.values(looks)]) await ask(options)
   const prefillMs: number[] = []
   const mapMs = Object.fromEntries(lookNames.map(name => [name, [] as number[]])) as Record<
     LookName,

@@ -1,7 +1,7 @@
 import { type HighRes, highResModes } from './crop/tiles.ts'
 import type { Box, Size } from './image/image.ts'
 import { type InputGradientVariant, inputGradientVariants } from './importance/input-gradient.ts'
-import { type Method, methodsThat, parseMethod } from './importance/method.ts'
+import { type Method, methodsThat, parseMethod, type Setting } from './importance/method.ts'
 import type { Mllm } from './mllm.ts'
 
 // What is asked of a picture, and its checks, before anything is computed.
@@ -77,11 +77,11 @@ export interface Checked {
 export function checkOptions(options: LookOptions, mllm: Mllm, image: Size): Checked {
   const method = parseMethod(options.method ?? 'rel-att')
   const { layers, target, variant, highRes = 'auto', crop = 'auto' } = options
-  if (layers !== undefined) requireTrait('readsLayers', method, 'reads no layers', 'layers')
-  if (target !== undefined) requireTrait('hasTarget', method, 'has no target', 'target')
-  if (variant !== undefined) requireTrait('hasVariants', method, 'has no variants', 'variant')
+  if (layers !== undefined) requireSetting('readsLayers', method, 'reads no layers', 'layers')
+  if (target !== undefined) requireSetting('hasTarget', method, 'has no target', 'target')
+  if (variant !== undefined) requireSetting('hasVariants', method, 'has no variants', 'variant')
   if (crop !== 'auto') checkCrop(crop, image)
-  const has = (trait: Parameters<typeof methodsThat>[0]): boolean => methodsThat(trait).includes(method)
+  const has = (setting: Setting): boolean => methodsThat(setting).includes(method)
   return {
     method,
     layers: has('readsLayers') ? checkLayers(layers ?? mllm.layers, mllm.model.language.layers) : [],
@@ -92,13 +92,8 @@ export function checkOptions(options: LookOptions, mllm: Mllm, image: Size): Che
   }
 }
 
-function requireTrait(
-  trait: Parameters<typeof methodsThat>[0],
-  method: Method,
-  problem: string,
-  option: string,
-): void {
-  const able = methodsThat(trait)
+function requireSetting(setting: Setting, method: Method, problem: string, option: string): void {
+  const able = methodsThat(setting)
   if (able.includes(method)) return
   throw new Error(`method ${method} ${problem}; with: ${able.join(', ')}. Leave the ${option} out.`)
 }

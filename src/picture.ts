@@ -165,7 +165,8 @@ export class Picture {
     const checked = checkOptions(options, this.#mllm, this.image)
     const blocks = blocksFor(this.image, checked.highRes)
     // So that the plain answer's prefill is the forward pass of the map's gradient.
-    if (isBackward(checked.method) && checked.crop === 'auto' && blocks === null) this.#context.keepHidden()
+    if (isBackward(checked.method) && checked.crop === 'auto' && blocks === null)
+      this.#context.keepLayerInputs()
     return checked
   }
 

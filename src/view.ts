@@ -129,7 +129,7 @@ export class View {
     const { question, target, signal, onParts } = asked
     const { model, decoder, vision: sessions } = this.#mllm
     const prompt = promptFor(this.#mllm, question, [this.encoded])
-    context.keepHidden()
+    context.keepLayerInputs()
     await context.hold(prompt, signal)
     const total = decoder.backward('likeliest').steps + sessions.backward().steps
     let done = 0

@@ -51,7 +51,7 @@ export class Context {
   }
 
   /** From now on keeps the layers' inputs too, which `inputGradient` needs; what is held without them is forgotten. */
-  keepHidden(): void {
+  keepLayerInputs(): void {
     if (this.#layerInputs !== null) return
     this.clear()
     this.#layerInputs = new LayerInputs(this.#language)
@@ -114,11 +114,14 @@ export class Context {
 
   /**
    * What reaches the rows of the prompt held [S,C] of the log probability of the token that follows it: the target, or
-   * the likeliest. Only after `keepHidden`.
+   * the likeliest. Only after `keepLayerInputs`.
    */
   async inputGradient(options: BackwardOptions & Pick<ProbeOptions, 'target'> = {}): Promise<Float32Array> {
     const { target = null } = options
-    if (this.#layerInputs === null) throw new Error('context: the inputs of the layers were not kept')
+    if (this.#layerInputs === null)
+      throw new Error(
+        'context: the inputs of the layers were not kept. Ask for them before the prompt is held.',
+      )
     const { length } = this
     const feeds = {
       ...this.#layerInputs.first(length),

@@ -76,9 +76,11 @@ export const mapMethods: Readonly<Record<MapMethod, MapMethodTraits>> = {
 
 export const methods: readonly Method[] = [...(Object.keys(mapMethods) as MapMethod[]), 'none']
 
-/** Those that have a setting. */
-export const methodsThat = (trait: 'readsLayers' | 'hasTarget' | 'hasVariants'): readonly Method[] =>
-  methods.filter(method => method !== 'none' && mapMethods[method][trait])
+/** A setting that some methods have and others refuse. */
+export type Setting = 'readsLayers' | 'hasTarget' | 'hasVariants'
+
+export const methodsThat = (setting: Setting): readonly Method[] =>
+  methods.filter(method => method !== 'none' && mapMethods[method][setting])
 
 /** @throws an error that says which methods there are */
 export function parseMethod(text: string): Method {

@@ -99,8 +99,10 @@ function decode(weights: Weights, head: Weights | null, config: LlamaConfig, wit
       return size === config.head_dim ? heads : slice(heads, 2, 0, config.head_dim)
     },
   )
-  if (withHidden) for (const [i, x] of inputs.entries()) if (i > 0) outputs[`hidden.${i}`] = x
-  return { outputs: { logits: logits(output, weights, head, config), ...outputs } }
+  const hidden = withHidden ? namedInputs(inputs).slice(1) : []
+  return {
+    outputs: { logits: logits(output, weights, head, config), ...outputs, ...Object.fromEntries(hidden) },
+  }
 }
 
 /**
@@ -144,14 +146,18 @@ function unroll(weights: Weights, head: Weights | null, config: LlamaConfig): Un
       known.push([headsFirst, firstOf(cached, length, 'S', config)])
       return reshape(headsFirst, [kvHeads, 1, 'S', headSize])
     }) as [Tensor, Tensor]
+    // The last position, alone in the last layer, sees all others.
     const count = dimension(q, 0)
     const grouped = transpose(reshape(q, [count, kvHeads, heads / kvHeads, headSize]), [1, 2, 0, 3])
     const { attended } = attend(grouped, keys, values, scaleOf(config), count === 'S' ? mask : null)
     return reshape(transpose(attended, [2, 0, 1, 3]), [count, heads, headSize])
   })
-  const cuts = Object.fromEntries(inputs.map((x, i) => [`hidden.${i}`, x]))
+  const cuts = Object.fromEntries(namedInputs(inputs))
   return { cuts, known, logits: logits(output, weights, head, config) }
 }
+
+const namedInputs = (inputs: readonly Tensor[]): [name: string, input: Tensor][] =>
+  inputs.map((x, i) => [`hidden.${i}`, x])
 
 /** Attention of layer i of rotated q [R,H,D] over k and v [S,K,D]: [R,H,D]. */
 type Attention = (q: Tensor, k: Tensor, v: Tensor, i: number) => Tensor
