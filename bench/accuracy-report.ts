@@ -1,4 +1,4 @@
-import { type GroupName, groups, mean, percent } from './benchmark.ts'
+import { type GroupName, groups, mean, percent, type Question } from './benchmark.ts'
 import { mcnemar } from './mcnemar.ts'
 import { type LookName, lookNames } from './workload.ts'
 
@@ -7,6 +7,7 @@ export interface Row {
   /** null where there is no such thing as is asked about, as `found` and `ratios` are then. */
   readonly size: GroupName | null
   readonly family: string
+  readonly words: Question['words']
   readonly right: Readonly<Record<Way, boolean>>
   readonly found: Readonly<Record<LookName, Found>> | null
   /** The attention ratio of each layer's relative attention. */
@@ -26,16 +27,16 @@ export type Way = (typeof ways)[number]
 
 /** The tables, as Markdown. */
 export function report(rows: readonly Row[], layers: readonly number[]): string {
-  const reading = rows.filter(row => row.family === 'read')
+  const reading = rows.filter(row => reads.includes(row.family))
   const ofSize = (size: GroupName): Row[] => reading.filter(row => row.size === size)
   const small = ofSize('small')
   return `${[
     '# Results on the demo model',
-    `${rows.length} held-out questions about rendered pictures of 320 x 320 pixels; \`npm run accuracy -- --write\` remakes this page.
+    `${rows.length} held-out questions about rendered pictures of 252 to 480 pixels a side; \`npm run accuracy -- --write\` remakes this page.
 rel-att and grad-att read layer ${layers.join(', ')}. S is the thing's share of the picture's area. Won and lost: questions that only
 the one, only the other answers right; p: McNemar's exact test of them.`,
     '## Size, and what a crop does about it',
-    'Read the character on the thing asked about, share right:',
+    'Read what is written on the thing, or in the row of the form, that is asked about; share right:',
     table(
       ['', ...groups.map(size => `${size}, ${sizes[size]}: ${ofSize(size).length} questions`)],
       ways.map(way => [way, ...groups.map(size => share(ofSize(size), way))]),
@@ -56,11 +57,18 @@ The two variants of pure-grad on all sizes, \`paper\` against \`code\`: ${paired
     '## They know where to look, right or wrong',
     'Attention ratio of relative attention on small things, mean; 1 is chance:',
     ratioTable(small),
-    '## Other questions',
-    'Half of those whether there is such a thing ask for one that is not there. It has no human crop: its plain answer counts.',
+    '## By family',
+    `No such thing, or no single place, is asked about in half of "is there" and in all of "how many": their plain answer stands for the
+human crop. "Where from the other" has the box around both things.`,
     table(
       ['', 'questions', ...familyWays],
-      ['colour', 'shape', 'exists'].map(family => familyLine(rows, family)),
+      Object.keys(families).map(family => line(families[family] as string, ofFamily(rows, family))),
+    ),
+    "## In one's own words",
+    'Of all families, half of the words unknown to the model, against templates that training never used:',
+    table(
+      ['', 'questions', ...familyWays],
+      (['held out', 'own'] as const).map(words => line(words, rows.filter(row => row.words === words))),
     ),
   ].join('\n\n')}\n`
 }
@@ -92,7 +100,7 @@ function localisation(rows: readonly Row[], name: LookName): string {
 
 function ratioTable(rows: readonly Row[]): string {
   const layerCount = rows[0]?.ratios?.length ?? 0
-  const line = (title: string, of: readonly Row[]): string[] => [
+  const ratios = (title: string, of: readonly Row[]): string[] => [
     `${title}, ${of.length}`,
     ...Array.from({ length: layerCount }, (_, layer) =>
       mean(of.map(row => row.ratios?.[layer] as number)).toFixed(1),
@@ -101,8 +109,8 @@ function ratioTable(rows: readonly Row[]): string {
   const head = ['', ...Array.from({ length: layerCount }, (_, layer) => `layer ${layer}`)]
   const isRight = (row: Row): boolean => row.right['no crop']
   return table(head, [
-    line('plain answer right', rows.filter(isRight)),
-    line(
+    ratios('plain answer right', rows.filter(isRight)),
+    ratios(
       'plain answer wrong',
       rows.filter(row => !isRight(row)),
     ),
@@ -111,10 +119,26 @@ function ratioTable(rows: readonly Row[]): string {
 
 const familyWays = ['no crop', 'rel-att', 'grad-att', 'pure-grad, paper', 'human crop'] as const
 
-function familyLine(rows: readonly Row[], family: string): string[] {
-  const of = rows.filter(row => row.family === family)
-  return [family, `${of.length}`, ...familyWays.map(way => share(of, way))]
+/** Families of questions, as people would call them. */
+const families: Readonly<Record<string, string>> = {
+  read: 'what is written on it',
+  form: "a form's field",
+  colour: 'which colour',
+  shape: 'which shape',
+  exists: 'is there one',
+  relation: 'where from the other',
+  count: 'how many',
 }
+/** Those answered by reading. */
+const reads = ['read', 'form']
+
+const ofFamily = (rows: readonly Row[], family: string): Row[] => rows.filter(row => row.family === family)
+
+const line = (name: string, of: readonly Row[]): string[] => [
+  name,
+  `${of.length}`,
+  ...familyWays.map(way => share(of, way)),
+]
 
 const table = (head: readonly string[], lines: readonly (readonly string[])[]): string =>
   [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...lines]

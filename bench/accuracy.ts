@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import {
   type Answer,
   attentionRatio,
@@ -28,19 +29,28 @@ import { type LookName, lookNames, looks } from './workload.ts'
 // picture alone, with the crop that each method chooses, with the human crop (the smallest square that holds
 // the thing, at least as large as the model's input), and, as controls, with a crop at random and one from the centre;
 // and how much more of each layer's relative attention lies on the thing than chance would put there.
-// Usage: node out/bench/accuracy.js [--write]      prints, or writes docs/results.md
+// Usage: node out/bench/accuracy.js [--write] [--model FOLDER] [--on FOLDER]      prints, or writes docs/results.md
+// --on: a folder with pictures and questions.json, such as reference/demo/benchmark.py --validation makes.
 
 const results = fileURLToPath(new URL('../../docs/results.md', import.meta.url))
 const generalQuestion = 'Write a general description of the image.'
 
-async function main(write: boolean): Promise<void> {
-  const questions = await questionsOf(folder)
-  await using vicrop = await ViCrop.open()
+const { write, model, on } = parseArgs({
+  options: {
+    write: { type: 'boolean', default: false },
+    model: { type: 'string' },
+    on: { type: 'string', default: folder },
+  },
+}).values
+
+async function main(): Promise<void> {
+  const questions = await questionsOf(on)
+  await using vicrop = await ViCrop.open(model)
   const layers = Array.from({ length: vicrop.layerCount }, (_, i) => i)
   const random = randomNumbers(1)
   const rows: Row[] = []
   for (const name of new Set(questions.map(question => question.picture))) {
-    using picture = await vicrop.see(join(folder, name), { method: 'pure-grad' })
+    using picture = await vicrop.see(join(on, name), { method: 'pure-grad' })
     const general = await picture.attention(generalQuestion, { layers })
     for (const question of questions.filter(one => one.picture === name)) {
       rows.push(await answer(picture, question, general, random))
@@ -58,7 +68,7 @@ async function answer(
   general: readonly ImportanceMap[],
   random: () => number,
 ): Promise<Row> {
-  const { question, box, size, family } = asked
+  const { question, box, size, family, words } = asked
   const { image } = picture
   const answers = new Map<LookName, Answer>()
   for (const name of lookNames) answers.set(name, await picture.ask(question, looks[name]))
@@ -74,7 +84,7 @@ async function answer(
     'random crop': await withCrop(randomCrop(image, random)),
     'centre crop': await withCrop(squareAt(image.width / 2, image.height / 2, inputSize, image)),
   }
-  if (box === null) return { size, family, right, found: null, ratios: null }
+  if (box === null) return { size, family, words, right, found: null, ratios: null }
   const found = each(({ importance, crop }) => ({
     pointed: peakTouches(importance as ImportanceMap, box),
     covered: coverage(box, crop),
@@ -83,7 +93,7 @@ async function answer(
   const ratios = specific.map((map, layer) =>
     attentionRatio(quotient(map, general[layer] as ImportanceMap), box),
   )
-  return { size, family, right, found, ratios }
+  return { size, family, words, right, found, ratios }
 }
 
 /** Relative attention of one layer. */
@@ -111,4 +121,4 @@ function peakTouches(map: ImportanceMap, box: Box): boolean {
   return overlap({ x, y, width, height }, box) > 0
 }
 
-await main(process.argv.includes('--write'))
+await main()

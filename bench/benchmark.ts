@@ -13,6 +13,8 @@ export interface Question {
   readonly box: Box | null
   readonly size: GroupName | null
   readonly family: string
+  /** Templates that training never used, or words of one's own, some of which the model does not know. */
+  readonly words: 'held out' | 'own'
 }
 
 export const groups = ['small', 'medium', 'large'] as const

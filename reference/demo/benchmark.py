@@ -13,39 +13,45 @@ import sys
 
 import numpy as np
 
-from questions import ASK
+from questions import ASK, HELD_OUT, OWN
 from render import render
-from scenes import random_scene
+from scenes import Scene, joined, random_scene
 
 # No training seed reaches them (pool.py).
-VALIDATION_SEED, EXAMPLES_SEED, TEST_SEED = 900_000_000, 910_000_000, 920_000_000
-PICTURES = 270
-READ = {"small": 4, "medium": 2, "large": 2}  # things of a picture whose character is asked for, at most
-OTHERS = 2
+VALIDATION_SEED, EXAMPLES_SEED, TEST_SEED = 900_000_000, 930_000_000, 940_000_000
+PICTURES = 280
+READ = {"small": 4, "medium": 1, "large": 1}  # texts of a picture that are asked for, at most
+OTHERS = [f for f in ASK if f != "read"]
+OWN_WORDS = 0.15  # share of questions in words that no training question has
 
 
-def record(name, things, q):
-    t = things[q.thing] if q.thing is not None else None
-    x, y = (round(t.x), round(t.y)) if t else (0, 0)
-    box = {"x": x, "y": y, "width": round(t.side), "height": round(t.side)} if t else None
+def record(name: str, scene: Scene, q, own: bool) -> dict:
+    found = joined([scene.things[n].box for n in q.things]) if q.things else None
+    x, y, width, height = found or (0, 0, 0, 0)
+    left, top = int(np.floor(x)), int(np.floor(y))
+    box = {"x": left, "y": top, "width": int(np.ceil(x + width)) - left, "height": int(np.ceil(y + height)) - top}
     return {
         "picture": name,
         "question": q.text,
         "answer": q.answer,
-        "box": box,
-        "S": round(t.area_share, 5) if t else None,
-        "size": t.group if t else None,
+        "box": box if found else None,
+        "S": round(scene.share(found), 5) if found else None,
+        "size": scene.group(found) if found else None,
         "family": q.family,
+        "words": "own" if own else "held out",
     }
 
 
-def ask(things, rng):
-    """Some things of each size read, and two questions of other families, in words not trained on."""
-    groups = {g: [n for n, t in enumerate(things) if t.group == g] for g in READ}
-    chosen = [n for g, count in READ.items() for n in rng.permutation(groups[g])[:count]]
-    out = [ASK["read"](things, int(n), rng, held_out=True) for n in chosen]
-    for other in rng.permutation(["colour", "shape", "exists"])[:OTHERS]:
-        out.append(ASK[str(other)](things, int(rng.integers(len(things))), rng, held_out=True))
+def ask(name: str, scene: Scene, rng) -> list[dict]:
+    """Some texts of each size read, and three questions of other families, in words not trained on."""
+    by_size = {g: [n for n in scene.asked if scene.group(scene.things[n].box) == g] for g in READ}
+    chosen = [("read", n) for g, count in READ.items() for n in rng.permutation(by_size[g])[:count]]
+    things = [n for n in scene.asked if not scene.things[n].is_row]
+    chosen += [(f, rng.choice(things)) for f in rng.permutation(OTHERS)[:3]]
+    out = []
+    for family, n in chosen:
+        own = rng.random() < OWN_WORDS
+        out.append(record(name, scene, ASK[str(family)](scene, int(n), rng, OWN if own else HELD_OUT), own))
     return out
 
 
@@ -55,24 +61,25 @@ def make(folder, questions_path, first_seed, count, wanted, quality):
     while made < count:
         rng = np.random.default_rng(seed)
         seed += 1
-        things = random_scene(rng)
-        if not wanted(things):
+        scene = random_scene(rng)
+        if not wanted(scene):
             continue
         name = f"{made:03d}.webp"
-        render(things, rng).save(f"{folder}/{name}", quality=quality, method=6)
-        records += [record(name, things, q) for q in ask(things, rng)]
+        render(scene, rng).save(f"{folder}/{name}", quality=quality, method=6)
+        records += ask(name, scene, rng)
         made += 1
     with open(questions_path, "w") as file:
         file.write("[\n" + ",\n".join(json.dumps(r) for r in records) + "\n]\n")
     print(questions_path, len(records), {g: sum(r["size"] == g for r in records) for g in ("small", "medium", "large")})
 
 
-def small_ones(things):
-    return sum(t.group == "small" for t in things) >= 2
+def small_ones(scene: Scene) -> bool:
+    return sum(scene.group(scene.things[n].box) == "small" for n in scene.asked) >= 2 and any(not t.is_row for t in scene.things if t.text)
 
 
-def every_size(things):
-    return small_ones(things) and len(things) >= 6 and len({t.group for t in things}) == 3
+def every_size(scene: Scene) -> bool:
+    groups = {scene.group(scene.things[n].box) for n in scene.asked}
+    return small_ones(scene) and len(scene.asked) >= 6 and len(groups) == 3
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def own_logits(tower, speaker, views: np.ndarray, ids: list[int]) -> torch.Tenso
 
 def processor() -> CLIPImageProcessor:
     return CLIPImageProcessor(
-        size={"shortest_edge": VIEW}, crop_size={"height": VIEW, "width": VIEW}, do_convert_rgb=True,
+        size={"height": VIEW, "width": VIEW}, do_center_crop=False, do_convert_rgb=True,
         image_mean=[MEAN] * 3, image_std=[STD] * 3, resample=3,
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """The training pool: shards of rendered scenes, each seen whole and through three random windows.
 
-    python pool.py FOLDER KIND FIRST LAST     KIND is `big` or `mixed`; shards FIRST .. LAST-1 of 1,000 scenes
+    python pool.py FOLDER KIND FIRST LAST     KIND is `big`, `mixed` or `rich`; shards FIRST .. LAST-1 of 1,000 scenes
 """
 
 import json
@@ -11,12 +11,11 @@ from dataclasses import asdict
 import numpy as np
 
 from render import render, view
-from scenes import PICTURE, Thing, patch_labels, random_scene, random_window
+from scenes import Scene, Thing, patch_labels, random_scene, random_window
 
 SCENES = 1000
 VIEWS = 4  # the whole picture, then three windows
-WHOLE = (0, 0, PICTURE)
-SEED = {"big": 10_000_000, "mixed": 20_000_000}  # the test pictures' seeds start at 900,000,000 (benchmark.py)
+SEED = {"big": 10_000_000, "mixed": 20_000_000, "rich": 30_000_000}  # the test pictures' seeds start at 900,000,000 (benchmark.py)
 
 
 def make_shard(folder: str, kind: str, shard: int) -> None:
@@ -26,12 +25,12 @@ def make_shard(folder: str, kind: str, shard: int) -> None:
     views, labels, scenes = [], [], []
     for n in range(SCENES):
         rng = np.random.default_rng(SEED[kind] + shard * SCENES + n)
-        things = random_scene(rng, kind)
-        picture = render(things, rng)
-        windows = [WHOLE] + [random_window(rng, things) for _ in range(VIEWS - 1)]
+        scene = random_scene(rng, kind)
+        picture = render(scene, rng, rich=kind == "rich")
+        windows = [scene.whole] + [random_window(rng, scene) for _ in range(VIEWS - 1)]
         views.append([view(picture, w) for w in windows])
-        labels.append([patch_labels(things, w) for w in windows])
-        scenes.append({"things": [asdict(t) for t in things], "windows": windows})
+        labels.append([patch_labels(scene, w) for w in windows])
+        scenes.append({"scene": asdict(scene), "windows": windows})
     np.save(path + "-views.npy", np.array(views, np.uint8))
     np.save(path + "-labels.npy", np.array(labels, np.int16))
     with open(path + ".tmp", "w") as file:
@@ -43,12 +42,11 @@ def shards(folder: str, kind: str) -> list[str]:
     return sorted(f"{folder}/{f[:-5]}" for f in os.listdir(folder) if f.startswith(kind) and f.endswith(".json"))
 
 
-def load_scenes(path: str) -> list[dict]:
+def load_scenes(path: str) -> list[tuple[Scene, list]]:
+    """Each scene with its windows."""
     with open(path + ".json") as file:
-        scenes = json.load(file)
-    for scene in scenes:
-        scene["things"] = [Thing(**t) for t in scene["things"]]
-    return scenes
+        kept = json.load(file)
+    return [(Scene(**one["scene"] | {"things": [Thing(**t) for t in one["scene"]["things"]]}), one["windows"]) for one in kept]
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from torch import nn
 
 from model import LanguageModel, Projector
 from questions import MOSTLY_READ, Question, description, random_question
-from scenes import CHARACTERS, Thing
+from scenes import Scene, covered
 from tokenizer import VOCABULARY
 
-READABLE = 45  # tenths of a view pixel of a character's height: smaller ones are asked about less
+READABLE = 4.5  # view pixels: smaller texts are asked about less
 
 
 class Speaker(nn.Module):
@@ -26,27 +26,24 @@ class Speaker(nn.Module):
         return self.language(x, places, mask.to(torch.bfloat16) if torch.is_autocast_enabled("cpu") else mask)
 
 
-def choose_questions(
-    rng, things: list[Thing], views: list[np.ndarray], count: int, chances=MOSTLY_READ
-) -> tuple[list[Question], list[bool]]:
-    """Questions about a scene, and which of them ask for a character that can be read in one of the views.
+def choose_questions(rng, scene: Scene, windows, count: int, chances=MOSTLY_READ) -> tuple[list[Question], list[bool]]:
+    """Questions about a scene seen through windows, and which of them ask for a text that can be read in one of them.
 
-    `views` holds the labels of each view. Things readable there, and things in the second view, are asked about more."""
-    characters = [CHARACTERS.index(t.character) + 1 for t in things]
-    everything = np.concatenate(views, 1)
-    glyph = [everything[3][everything[2] == c].max(initial=0) for c in characters]
-    weight = np.where(np.array(glyph) >= READABLE, 1.0, 0.4)
-    if len(views) > 1:
-        weight = weight * np.where(np.isin(characters, views[1][2]), 3.0, 1.0)
-    picked = rng.choice(len(things), count, p=weight / weight.sum())
-    questions = [random_question(things, rng, int(n), chances) for n in picked]
+    What is readable there, and what the second window holds, is asked about more."""
+    asked = scene.asked
+    size = {n: max(scene.things[n].legible(w) for w in windows) for n in asked}
+    weight = np.array([1.0 if size[n] >= READABLE else 0.4 for n in asked])
+    if len(windows) > 1:
+        weight = weight * [3.0 if covered(scene.things[n].box, windows[1]) > 0.9 else 1.0 for n in asked]
+    picked = rng.choice(asked, count, p=weight / weight.sum())
+    questions = [random_question(scene, rng, int(n), chances) for n in picked]
     if rng.random() < 0.5:
-        questions[-1] = description(things)
-    return questions, [q.family == "read" and glyph[q.thing] >= READABLE for q in questions]
+        questions[-1] = description(scene)
+    return questions, [q.family in ("read", "form") and size[q.things[0]] >= READABLE for q in questions]
 
 
 def score(speaker: Speaker, states: torch.Tensor, packed, readable: list[list[bool]]):
-    """The loss over the answers' words, and the share of readable characters named right."""
+    """The loss over the answers' words, and the share of readable texts whose first character is right."""
     targets, asks = packed[2], packed[4]
     at = targets >= 0
     loss = F.cross_entropy(speaker.language.logits(states[at]), targets[at])

@@ -14,6 +14,7 @@ from checkpoints import EVERY, course, resume, save
 from optimise import Optimiser
 from pack import collate, pack
 from pool import load_scenes
+from questions import MIXED
 from speaker import Speaker, choose_questions, score
 from symbols import symbolic
 
@@ -28,7 +29,7 @@ class Features:
             self.parts.append((load_scenes(f"{pool}/{name}"), labels, found))
 
     def views(self, rng, count: int):
-        """Features [count, P, V] and labels [count, 4, P] of single views."""
+        """Features [count, P, V] and labels [count, 5, P] of single views."""
         _, labels, found = self.parts[rng.integers(len(self.parts))]
         n, v = rng.integers(0, len(labels), count), rng.integers(0, labels.shape[1], count)
         return torch.from_numpy(found[n, v]).float(), torch.from_numpy(labels[n, v])
@@ -39,10 +40,11 @@ class Features:
         blind = rng.random() < args.blind
         features, packs, readable = [], [], []
         for _ in range(args.batch):
-            scenes, labels, found = self.parts[rng.integers(len(self.parts))]
+            scenes, _, found = self.parts[rng.integers(len(self.parts))]
             n = int(rng.integers(len(scenes)))
             views = [0] + [int(rng.integers(1, found.shape[1]))] * (images - 1)
-            questions, can = choose_questions(rng, scenes[n]["things"], [labels[n, v] for v in views], args.questions)
+            scene, windows = scenes[n]
+            questions, can = choose_questions(rng, scene, [windows[v] for v in views], args.questions, MIXED)
             features.append(found[n, views])
             packs.append(pack(questions, images, blind))
             readable.append(can)

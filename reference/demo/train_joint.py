@@ -44,7 +44,7 @@ class Whole(nn.Module):
 
 class Scenes:
     def __init__(self, pool: str):
-        paths = shards(pool, "mixed") + shards(pool, "big")[:4]
+        paths = shards(pool, "rich") + shards(pool, "mixed")[:2]
         self.parts = [
             (load_scenes(p), np.load(p + "-views.npy", mmap_mode="r"), np.load(p + "-labels.npy", mmap_mode="r"))
             for p in paths
@@ -57,11 +57,11 @@ class Scenes:
             scenes, views, all_labels = self.parts[rng.integers(len(self.parts))]
             n = int(rng.integers(len(scenes)))
             which = [0] + [int(rng.integers(1, views.shape[1]))] * (images - 1)
-            seen = [all_labels[n, v] for v in which]
-            questions, can = choose_questions(rng, scenes[n]["things"], seen, args.questions, MIXED)
+            scene, windows = scenes[n]
+            questions, can = choose_questions(rng, scene, [windows[v] for v in which], args.questions, MIXED)
             light = rng.uniform(0.85, 1.12)
             pictures.append(np.clip(views[n, which] * light, 0, 255).astype(np.uint8))
-            labels.append(seen)
+            labels.append(all_labels[n, which])
             packs.append(pack(questions, images))
             readable.append(can)
         return torch.from_numpy(np.array(pictures)), torch.from_numpy(np.array(labels)).long(), collate(packs), readable
@@ -102,7 +102,7 @@ def work(rank: int, args, meeting: str) -> None:
             m = np.nanmean(sums, 0)
             print(
                 f"{time.time() - start:.0f}s joint step {step + 1} loss {m[0]:.3f} readable {m[1]:.3f} "
-                f"colour {m[2]:.3f} shape {m[3]:.3f} character {m[4]:.3f}",
+                f"colour {m[2]:.3f} shape {m[3]:.3f} character {m[4]:.3f} place {m[5]:.3f}",
                 flush=True,
             )
             sums = []

@@ -12,24 +12,23 @@ import torch
 from checkpoints import EVERY, course, resume, save
 from optimise import Optimiser
 from pack import collate, pack
-from scenes import PICTURE, patch_labels, random_scene, random_window
+from questions import MIXED, MOSTLY_READ
+from scenes import patch_labels, random_scene, random_window
 from speaker import Speaker, choose_questions, score
 from symbols import symbolic
 
-WHOLE = (0, 0, PICTURE)
-
 
 def batch(rng, args, progress: float):
-    """Scenes as the labels of their views [B, I, 4, P], packed questions, and which can be answered by reading."""
-    images = 2 if rng.random() < args.two * progress else 1
+    """Scenes as the labels of their views [B, I, 5, P], packed questions, and which can be answered by reading."""
+    images = 2 if rng.random() < args.two * min(1, progress) else 1
     blind = rng.random() < args.blind
     labels, packs, readable = [], [], []
     for _ in range(args.batch):
-        things = random_scene(rng, "big" if rng.random() < 1 - 0.8 * progress else "mixed")
-        windows = [WHOLE] + [random_window(rng, things, 0.9)] * (images - 1)
-        views = [patch_labels(things, w) for w in windows]
-        questions, can = choose_questions(rng, things, views, args.questions)
-        labels.append(views)
+        kind = "rich" if rng.random() < 0.9 * (progress - 1) else "big" if rng.random() < 1 - 0.8 * progress else "mixed"
+        scene = random_scene(rng, kind)
+        windows = [scene.whole] + [random_window(rng, scene, 0.9)] * (images - 1)
+        questions, can = choose_questions(rng, scene, windows, args.questions, MIXED if kind == "rich" else MOSTLY_READ)
+        labels.append([patch_labels(scene, w) for w in windows])
         packs.append(pack(questions, images, blind))
         readable.append(can)
     return torch.from_numpy(np.array(labels)), collate(packs), readable
@@ -62,7 +61,10 @@ def main():
         loss.backward()
         optimiser.step(course(step, args.steps, flat=0.8))
         level += 0.05 * (right - level) if right == right else 0
-        progress = max(progress, min(1, (level - 0.6) / 0.3))  # harder pictures as the easy ones are read
+        if progress < 1:  # harder pictures as the easy ones are read
+            progress = max(progress, min(1, (level - 0.6) / 0.3))
+        else:  # then, in a hundred steps, rich ones with questions of every family
+            progress = min(2, progress + 0.01)
         sums.append([loss.item(), right])
         if (step + 1) % 25 == 0:
             m = np.nanmean(sums, 0)

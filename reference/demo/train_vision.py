@@ -1,4 +1,5 @@
-"""Teaches the vision tower densely: for each patch, the colour, shape and character of the thing under it.
+"""Teaches the vision tower densely: for each patch, the colour, shape and character of the thing under it, and the
+character's place in its text.
 
     python train_vision.py POOL OUT.pt STEPS     goes on from OUT.pt if it is there
 """
@@ -15,15 +16,16 @@ from checkpoints import EVERY, course, resume, save
 from model import VISION, VisionTower, pixels
 from optimise import Optimiser
 from pool import shards
-from scenes import CHARACTERS, COLOURS, SHAPES
+from symbols import CLASSES, SIZE
 
 # Each stage's share of scenes by kind and view: 0 the whole picture, 1 to 3 the windows.
 STAGES = {
     "big": [("big", slice(0, 1), 1.0)],
     "mixed": [("big", slice(0, 2), 0.3), ("mixed", slice(0, 1), 0.3), ("mixed", slice(1, 4), 0.4)],
+    "rich": [("rich", slice(0, 1), 0.4), ("rich", slice(1, 4), 0.6)],
 }
-READABLE = 45  # tenths of a view pixel: smaller characters are not taught
-KINDS = (len(COLOURS) + 1, len(SHAPES) + 1, len(CHARACTERS) + 1)
+READABLE = 45  # tenths of a view pixel: smaller texts are not taught
+KINDS = tuple(len(c) + 1 for c in CLASSES)
 
 
 class Taught(nn.Module):
@@ -63,12 +65,12 @@ class Pool:
 
 
 def losses(out, labels):
-    """Cross-entropy of colour, shape, character, and the share right on patches that show something."""
+    """Cross-entropy of colour, shape, character, place, and the share right on patches that show something."""
     total, right = 0.0, []
-    shown, readable = labels[:, 0] > 0, labels[:, 3] >= READABLE
+    shown, readable = labels[:, 0] > 0, labels[:, SIZE] >= READABLE
     for n, logits in enumerate(out):
         target = labels[:, n]
-        where = readable if n == 2 else torch.ones_like(shown)
+        where = readable if n >= 2 else torch.ones_like(shown)
         weight = torch.where(shown, 1.0, 0.15) * where  # most of a picture is background
         loss = F.cross_entropy(logits.float().flatten(0, 1), target.flatten(), reduction="none")
         total = total + (loss * weight.flatten()).sum() / weight.sum().clamp(min=1)
@@ -83,6 +85,7 @@ def main():
     p.add_argument("out")
     p.add_argument("steps", type=int)
     p.add_argument("--big", type=int, default=330, help="steps on large things, first")
+    p.add_argument("--mixed", type=int, default=1200, help="steps on things of every size, then; the rest is on rich pictures")
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--rate", type=float, default=1.0)
     args = p.parse_args()
@@ -94,7 +97,7 @@ def main():
     rng = np.random.default_rng(begun)
     start, sums = time.time(), []
     for step in range(begun, args.steps):
-        stage = "big" if step < args.big else "mixed"
+        stage = "big" if step < args.big else "mixed" if step < args.big + args.mixed else "rich"
         views, labels = pool.batch(rng, stage, args.batch)
         with torch.autocast("cpu", torch.bfloat16):
             loss, right = losses(model(views), labels)
@@ -105,7 +108,7 @@ def main():
             m = np.nanmean(sums, 0)
             print(
                 f"{time.time() - start:.0f}s {stage} step {step + 1} loss {m[0]:.3f} "
-                f"colour {m[1]:.3f} shape {m[2]:.3f} character {m[3]:.3f}",
+                f"colour {m[1]:.3f} shape {m[2]:.3f} character {m[3]:.3f} place {m[4]:.3f}",
                 flush=True,
             )
             sums = []
