@@ -68,7 +68,12 @@ human crop. "Where from the other" has the box around both things.`,
     'Of all families, half of the words unknown to the model, against templates that training never used:',
     table(
       ['', 'questions', ...familyWays],
-      (['held out', 'own'] as const).map(words => line(words, rows.filter(row => row.words === words))),
+      (['held out', 'own'] as const).map(words =>
+        line(
+          words,
+          rows.filter(row => row.words === words),
+        ),
+      ),
     ),
   ].join('\n\n')}\n`
 }
