@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import {
   type Answer,
-  attentionRatio,
+  attentionRatios,
   type Box,
   type ImportanceMap,
   type Picture,
@@ -33,7 +33,6 @@ import { type LookName, lookNames, looks } from './workload.ts'
 // --on: a folder with pictures and questions.json, such as reference/demo/benchmark.py --validation makes.
 
 const results = fileURLToPath(new URL('../../docs/results.md', import.meta.url))
-const generalQuestion = 'Write a general description of the image.'
 
 const { write, model, on } = parseArgs({
   options: {
@@ -46,14 +45,12 @@ const { write, model, on } = parseArgs({
 async function main(): Promise<void> {
   const questions = await questionsOf(on)
   await using vicrop = await ViCrop.open(model)
-  const layers = Array.from({ length: vicrop.layerCount }, (_, i) => i)
   const random = randomNumbers(1)
   const rows: Row[] = []
   for (const name of new Set(questions.map(question => question.picture))) {
     using picture = await vicrop.see(join(on, name), { method: 'pure-grad' })
-    const general = await picture.attention(generalQuestion, { layers })
     for (const question of questions.filter(one => one.picture === name)) {
-      rows.push(await answer(picture, question, general, random))
+      rows.push(await answer(picture, question, random))
       if (process.stderr.isTTY) process.stderr.write(`\r${rows.length} of ${questions.length} questions `)
     }
   }
@@ -62,12 +59,7 @@ async function main(): Promise<void> {
   else process.stdout.write(text)
 }
 
-async function answer(
-  picture: Picture,
-  asked: Question,
-  general: readonly ImportanceMap[],
-  random: () => number,
-): Promise<Row> {
+async function answer(picture: Picture, asked: Question, random: () => number): Promise<Row> {
   const { question, box, size, family, words } = asked
   const { image } = picture
   const answers = new Map<LookName, Answer>()
@@ -89,18 +81,9 @@ async function answer(
     pointed: peakTouches(importance as ImportanceMap, box),
     covered: coverage(box, crop),
   }))
-  const specific = await picture.attention(question, { layers: [...general.keys()] })
-  const ratios = specific.map((map, layer) =>
-    attentionRatio(quotient(map, general[layer] as ImportanceMap), box),
-  )
+  const ratios = await attentionRatios(picture, { question, box })
   return { size, family, words, right, found, ratios }
 }
-
-/** Relative attention of one layer. */
-const quotient = (map: ImportanceMap, general: ImportanceMap): ImportanceMap => ({
-  ...map,
-  values: map.values.map((value, i) => value / (general.values[i] as number)),
-})
 
 /** The smallest square that holds the box, at least the model's input, pushed inside the picture. */
 const humanCrop = (box: Box, image: Size): Box =>

@@ -9,7 +9,8 @@ import { encodeImage } from './encode.ts'
 import { type Grid, wholePicture } from './image/geometry.ts'
 import { type Box, cropImage, type Image } from './image/image.ts'
 import type { InputGradientVariant } from './importance/input-gradient.ts'
-import { type MapMethod, type Method, mapMethods, parseMethod } from './importance/method.ts'
+import { type Looker, type MapMethod, type Method, mapMethods, parseMethod } from './importance/method.ts'
+import { relativeAttention } from './importance/relative-attention.ts'
 import { type Mllm, promptFor } from './mllm.ts'
 import {
   type AskOptions,
@@ -26,6 +27,13 @@ import { View } from './view.ts'
 
 /** The paper's limit for an answer, in tokens. */
 const defaultMaxNewTokens = 20
+
+/** Which layers' attention is asked for. */
+export interface AttentionOptions {
+  /** Counted from 0, or all of them; default: the model's. */
+  readonly layers?: readonly number[] | 'all'
+  readonly signal?: AbortSignal
+}
 
 /** Why there is no crop. */
 export type CropReason = NoCropReason | 'method none'
@@ -119,26 +127,45 @@ export class Picture {
 
   /**
    * The answer-to-image attention A_st of each layer asked for, heads averaged: how much the position where the answer
-   * starts attends to each cell. Relative attention is the quotient of two of these.
+   * starts attends to each cell.
    *
-   * @param layers counted from 0; default: the model's
    * @returns a map a layer; with the rest of the prompt its values add up to 1
    */
-  attention(
+  attention(question: string, options: AttentionOptions = {}): Promise<ImportanceMap[]> {
+    return this.#layerMaps(question, options, (looker, layers) => looker.read(attention, layers))
+  }
+
+  /**
+   * The relative attention A_rel of each layer asked for: its attention under the question over that under the general
+   * description prompt. rel-att's map is their mean.
+   *
+   * @returns a map a layer; about 1 where the question changes nothing
+   */
+  relativeAttention(question: string, options: AttentionOptions = {}): Promise<ImportanceMap[]> {
+    return this.#layerMaps(question, options, async (looker, layers) => {
+      const rows = await looker.read(attention, layers)
+      const general = await looker.generalAttention(layers)
+      return rows.map((row, i) => relativeAttention([row], [general[i] as Float32Array]))
+    })
+  }
+
+  #layerMaps(
     question: string,
-    options: Pick<LookOptions, 'layers' | 'signal'> = {},
+    { layers, signal }: AttentionOptions,
+    read: (looker: Looker, layers: readonly number[]) => Promise<Float32Array[]>,
   ): Promise<ImportanceMap[]> {
     return this.#inTurn(async () => {
-      const { layers, signal } = options
+      const count = this.#mllm.model.language.layers
+      const chosen = layers === 'all' ? Array.from({ length: count }, (_, i) => i) : layers
       const checked = this.#check(question, {
         highRes: 'off',
-        ...(layers && { layers }),
+        ...(chosen && { layers: chosen }),
         ...(signal && { signal }),
       })
       const looker = this.#whole.looker(this.#context, { question, target: null, signal })
       const { geometry } = this.#whole
-      const rows = await looker.read(attention, checked.layers)
-      return rows.map(values => ({ ...geometry.grid, values, geometry }))
+      const maps = await read(looker, checked.layers)
+      return maps.map(values => ({ ...geometry.grid, values, geometry }))
     })
   }
 

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import torch
 from PIL import Image
-from transformers import AutoTokenizer, CLIPImageProcessor, LlavaForConditionalGeneration
+from transformers import AutoImageProcessor, AutoTokenizer, LlavaForConditionalGeneration
 
 from scenes import GRID
 from tokenizer import IMAGE, IMAGE_ID, prompt
@@ -24,7 +24,7 @@ class Reference:
     def __init__(self, folder: str):
         self.model = LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.processor = CLIPImageProcessor.from_pretrained(folder, backend="pil")
+        self.processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
 
     @torch.no_grad()
     def run(self, pictures: list, question: str) -> dict:

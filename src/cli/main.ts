@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { askCommand } from './ask.ts'
+import { calibrateCommand } from './calibrate.ts'
 import { lookCommand } from './look.ts'
 import { oneLine } from './print.ts'
 
@@ -28,6 +29,7 @@ const program = new Command('vicrop')
   .version(version)
   .addCommand(askCommand(interruption.signal))
   .addCommand(lookCommand(interruption.signal))
+  .addCommand(calibrateCommand(interruption.signal))
   .configureHelp({ showGlobalOptions: true })
 
 for (const command of [program, ...program.commands]) {

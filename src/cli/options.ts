@@ -11,7 +11,7 @@ export interface LookFlags {
   readonly question?: readonly string[]
   readonly model?: string
   readonly method: Method
-  readonly layers?: readonly number[] | 'all'
+  readonly layers?: Layers
   readonly target?: string
   readonly variant?: InputGradientVariant
   readonly highRes: HighRes
@@ -35,7 +35,11 @@ export function withLookOptions(command: Command): Command {
         .argParser(usage(parseMethod))
         .default('rel-att'),
     )
-    .option('--layers <list>', 'layers to read, from 0: "14", "12,14", "10-14", "all"', usage(parseLayers))
+    .option(
+      '--layers <list>',
+      'layers to read, from 0: "14", "12,14", "10-14", "all", or a file that calibrate wrote',
+      usage(parseLayers),
+    )
     .option(
       '--target <answer>',
       'with grad-att and pure-grad: the answer to find grounds for (default: the likeliest)',
@@ -89,8 +93,11 @@ function usage<T>(parse: (text: string) => T): (text: string) => T {
 /** Far more layers than any model has, few enough to list. */
 const maxLayers = 1024
 
-function parseLayers(text: string): readonly number[] | 'all' {
+type Layers = readonly number[] | 'all' | { readonly file: string }
+
+function parseLayers(text: string): Layers {
   if (text === 'all') return 'all'
+  if (text.endsWith('.json')) return { file: text }
   const layers = text.split(',').flatMap(parseRange)
   return [...new Set(layers)]
 }

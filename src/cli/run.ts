@@ -3,6 +3,7 @@ import { decodeImage } from '../image/decode-node.ts'
 import { checkQuestion, type LookOptions, type Parts } from '../options.ts'
 import type { Look, Picture } from '../picture.ts'
 import { ViCrop } from '../vicrop.ts'
+import { readLayersFile } from './layers-file.ts'
 import type { LookFlags } from './options.ts'
 import { toJson, toText } from './print.ts'
 import { bar, type Progress, startProgress } from './progress.ts'
@@ -32,8 +33,7 @@ export async function run({ image, question, flags, signal, work }: Job): Promis
     await using vicrop = await openModel(flags, progress, signal)
     progress.say('encoding the picture')
     using picture = await vicrop.see(pixels, { signal, method: flags.method })
-    const layers =
-      flags.layers === 'all' ? Array.from({ length: vicrop.layerCount }, (_, i) => i) : flags.layers
+    const layers = await layersOf(flags, vicrop.layerCount)
     const options: LookOptions = {
       method: flags.method,
       crop: flags.crop,
@@ -54,6 +54,11 @@ export async function run({ image, question, flags, signal, work }: Job): Promis
   } finally {
     progress.stop()
   }
+}
+
+async function layersOf({ layers }: LookFlags, count: number): Promise<readonly number[] | undefined> {
+  if (layers === 'all') return Array.from({ length: count }, (_, i) => i)
+  return layers !== undefined && 'file' in layers ? readLayersFile(layers.file, count) : layers
 }
 
 function openModel(flags: LookFlags, progress: Progress, signal: AbortSignal): Promise<ViCrop> {
