@@ -15,14 +15,14 @@ import {
 } from './benchmark.ts'
 import { mcnemar } from './mcnemar.ts'
 
-// What blocks of high resolution are worth on the demo model: each question's picture enlarged to 1024 x 1024 pixels and
+// What blocks of high resolution are worth on the demo model: each question's picture stretched to 1024 x 1024 pixels and
 // put beside three others that no question says to have such a thing, 2048 x 2048 in all. The demo model's input is so
 // small that the paper's rule would crop less than one cell of such a picture, so here the crop is a square about
-// the map's highest cell, as large as the rule's smallest would be before the picture was enlarged.
+// the map's highest cell, as large as the rule's smallest would be in a picture of 320 x 320 before it was enlarged.
 // Usage: node out/bench/high-res.js
 
 const enlarged = 1024
-const scale = enlarged / 320
+const cropSide = (inputSize * enlarged) / 320
 const side = 2 * enlarged
 
 const looks = {
@@ -78,9 +78,7 @@ function report(name: string, off: readonly Found[], on: readonly Found[]): void
 }
 
 const words =
-  'red orange yellow green cyan blue purple pink white black circle square triangle diamond star heart'.split(
-    ' ',
-  )
+  'red orange yellow green cyan blue purple pink circle square triangle diamond star heart plate'.split(' ')
 const wordsOf = ({ question }: Question): string[] =>
   words.filter(word => question.toLowerCase().includes(word))
 
@@ -106,7 +104,7 @@ async function amongOthers(
   const quarters = await Promise.all(
     names.map(async (name, i) => ({
       input: await sharp(join(folder, name))
-        .resize(enlarged, enlarged, { kernel: 'lanczos3' })
+        .resize(enlarged, enlarged, { kernel: 'lanczos3', fit: 'fill' })
         .png()
         .toBuffer(),
       left: (i % 2) * enlarged,
@@ -116,18 +114,26 @@ async function amongOthers(
   const canvas = sharp({ create: { width: side, height: side, channels: 3, background: 'black' } })
   const data = new Uint8Array(await canvas.composite(quarters).removeAlpha().raw().toBuffer())
   const { left, top } = quarters[names.indexOf(picture)]!
-  const [x, y, width, height] = [box.x, box.y, box.width, box.height].map(value => value * scale) as Quad
-  return { image: { width: side, height: side, data }, box: { x: x + left, y: y + top, width, height } }
+  const source = await sharp(join(folder, picture)).metadata()
+  const [across, down] = [enlarged / source.width, enlarged / source.height]
+  const stretched = {
+    x: box.x * across,
+    y: box.y * down,
+    width: box.width * across,
+    height: box.height * down,
+  }
+  return {
+    image: { width: side, height: side, data },
+    box: { ...stretched, x: stretched.x + left, y: stretched.y + top },
+  }
 }
-
-type Quad = [number, number, number, number]
 
 function aboutPeak({ values, columns, geometry }: ImportanceMap): Box {
   const peak = values.indexOf(Math.max(...values))
   const { view, grid } = geometry
   const [width, height] = [view.width / grid.columns, view.height / grid.rows]
   const [x, y] = [(peak % columns) + 0.5, Math.floor(peak / columns) + 0.5]
-  return squareAt(view.x + x * width, view.y + y * height, inputSize * scale, { width: side, height: side })
+  return squareAt(view.x + x * width, view.y + y * height, cropSide, { width: side, height: side })
 }
 
 await main()
