@@ -26,7 +26,7 @@ OWN_WORDS = 0.15  # share of questions in words that no training question has
 
 
 def record(name: str, scene: Scene, q, own: bool) -> dict:
-    found = joined([scene.things[n].box for n in q.things]) if q.things else None
+    found = joined([scene.things[n].body for n in q.things]) if q.things else None
     x, y, width, height = found or (0, 0, 0, 0)
     left, top = int(np.floor(x)), int(np.floor(y))
     box = {"x": left, "y": top, "width": int(np.ceil(x + width)) - left, "height": int(np.ceil(y + height)) - top}
@@ -44,7 +44,7 @@ def record(name: str, scene: Scene, q, own: bool) -> dict:
 
 def ask(name: str, scene: Scene, rng) -> list[dict]:
     """Some texts of each size read, and three questions of other families, in words not trained on."""
-    by_size = {g: [n for n in scene.asked if scene.group(scene.things[n].box) == g] for g in READ}
+    by_size = {g: [n for n in scene.asked if scene.group(scene.things[n].body) == g] for g in READ}
     chosen = [("read", n) for g, count in READ.items() for n in rng.permutation(by_size[g])[:count]]
     things = [n for n in scene.asked if not scene.things[n].is_row]
     chosen += [(f, rng.choice(things)) for f in rng.permutation(OTHERS)[:3]]
@@ -74,11 +74,11 @@ def make(folder, questions_path, first_seed, count, wanted, quality):
 
 
 def small_ones(scene: Scene) -> bool:
-    return sum(scene.group(scene.things[n].box) == "small" for n in scene.asked) >= 2 and any(not t.is_row for t in scene.things if t.text)
+    return sum(scene.group(scene.things[n].body) == "small" for n in scene.asked) >= 2 and any(not t.is_row for t in scene.things if t.text)
 
 
 def every_size(scene: Scene) -> bool:
-    groups = {scene.group(scene.things[n].box) for n in scene.asked}
+    groups = {scene.group(scene.things[n].body) for n in scene.asked}
     return small_ones(scene) and len(scene.asked) >= 6 and len(groups) == 3
 
 

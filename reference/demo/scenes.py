@@ -63,13 +63,8 @@ class Thing:
 
     @property
     def body(self) -> tuple[float, float, float, float]:
-        """x, y, width, height of all of it, source pixels."""
+        """x, y, width, height of all of it (of a form's row, label and value), source pixels."""
         return bounds(self.quad)
-
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """What a question about it asks to be looked at: all of it, or the value in a form's row."""
-        return joined(self.glyphs) if self.shape in LABELS else self.body
 
     @property
     def is_row(self) -> bool:
@@ -77,7 +72,8 @@ class Thing:
 
     def legible(self, window) -> float:
         """How large the text is in a view, in view pixels: its capitals' height, or a character's width if that is less."""
-        if not self.glyphs or covered(joined(self.glyphs), window) < 0.95:
+        needed = self.body if self.is_row else joined(self.glyphs) if self.glyphs else None
+        if needed is None or covered(needed, window) < 0.9:
             return 0.0
         across, down = VIEW / window[2], VIEW / window[3]
         return min(min(g[3] * down, 1.1 * g[2] * across) for g in self.glyphs)
@@ -268,7 +264,7 @@ def random_window(rng: np.random.Generator, scene: Scene, holds_a_thing: float =
     side = int(rng.choice(WINDOWS))
     low_x = low_y = 0.0
     high_x, high_y = float(scene.width - side), float(scene.height - side)
-    fitting = [b for b in (scene.things[n].box for n in scene.asked) if max(b[2], b[3]) < side]
+    fitting = [b for b in (scene.things[n].body for n in scene.asked) if max(b[2], b[3]) < side]
     if fitting and rng.random() < holds_a_thing:
         x, y, w, h = fitting[rng.integers(len(fitting))]
         low_x, high_x = max(0, x + w - side), max(0, min(high_x, x))

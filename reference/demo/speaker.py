@@ -34,7 +34,7 @@ def choose_questions(rng, scene: Scene, windows, count: int, chances=MOSTLY_READ
     size = {n: max(scene.things[n].legible(w) for w in windows) for n in asked}
     weight = np.array([1.0 if size[n] >= READABLE else 0.4 for n in asked])
     if len(windows) > 1:
-        weight = weight * [3.0 if covered(scene.things[n].box, windows[1]) > 0.9 else 1.0 for n in asked]
+        weight = weight * [3.0 if covered(scene.things[n].body, windows[1]) > 0.9 else 1.0 for n in asked]
     picked = rng.choice(asked, count, p=weight / weight.sum())
     questions = [random_question(scene, rng, int(n), chances) for n in picked]
     if rng.random() < 0.5:
