@@ -10,7 +10,7 @@ import { makeTokenizer, type Tokenizer } from './text/tokenizer.ts'
 import type { Checkpoint, Weights } from './weights/checkpoint.ts'
 import { openCheckpoint } from './weights/checkpoint-node.ts'
 import { type Conversion, floatWeights } from './weights/convert-node.ts'
-import { resolveModel } from './weights/hub.ts'
+import { resolveModel } from './weights/hub/resolve.ts'
 
 /** The checkpoint that comes with the package. */
 export const demoModel: string = fileURLToPath(new URL('../demo/model', import.meta.url))

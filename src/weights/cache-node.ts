@@ -89,9 +89,11 @@ async function isAbandoned(path: string): Promise<boolean> {
   return entry !== null && Date.now() - entry.mtimeMs > ABANDONED_AFTER_MS
 }
 
-const machineName = (): string => hostname().replaceAll(/[^\w-]/g, '-')
+/** The machine's name in characters that a file's name may have. */
+export const machineName = (): string => hostname().replaceAll(/[^\w-]/g, '-')
 
-function isRunning(pid: number): boolean {
+/** Whether a process of this machine runs. */
+export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

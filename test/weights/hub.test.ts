@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { resolveModel } from '../../src/weights/hub.ts'
+import { resolveModel } from '../../src/weights/hub/resolve.ts'
 import { temporaryFolder } from './temporary.ts'
 
 const commit = '0123456789abcdef0123456789abcdef01234567'

@@ -1,0 +1,62 @@
+import { isPlainFileName, parseIndex } from '../checkpoint.ts'
+import { quote, WeightsError } from '../error.ts'
+
+// Which files of a repository a model is made of.
+
+export const CONFIG = 'config.json'
+export const SINGLE = 'model.safetensors'
+export const INDEX = 'model.safetensors.index.json'
+export const PROCESSORS = ['processor_config.json', 'preprocessor_config.json'] as const
+export const TOKENIZER = 'tokenizer.json'
+
+/** Bytes. The largest text of a published checkpoint is a tokenizer.json; those of Gemma 3 have 33 MB. */
+export const MAX_TEXT_BYTES = 100_000_000
+
+/** Settings, tokenizers and chat templates; InstructBLIP has a second tokenizer in a folder of its own. */
+export const isText = (path: string): boolean => {
+  const name = path.replace(/^qformer_tokenizer\//, '')
+  return isPlainFileName(name) && /\.(?:json|jinja)$/.test(name) && !name.endsWith('.index.json')
+}
+
+/** The file that says where the tensors are: the only one of them, or the index of several. */
+export function weightsEntry(id: string, has: (name: string) => boolean): typeof SINGLE | typeof INDEX {
+  if (has(SINGLE)) return SINGLE
+  if (has(INDEX)) return INDEX
+  throw new WeightsError(
+    `${id}: has no weights as safetensors, and pickles, which can run code, are not read; look for another revision or a converted copy.`,
+  )
+}
+
+/** The shards that an index names, of which all have to be in the repository. */
+export function shardsOf(id: string, index: unknown, has: (name: string) => boolean): string[] {
+  const shards = [...new Set(parseIndex(index, INDEX).values())]
+  const other = shards.find(shard => !shard.endsWith('.safetensors'))
+  if (other !== undefined) {
+    throw new WeightsError(`${id}: ${INDEX} names ${quote(other)}, not safetensors; try another revision.`)
+  }
+  const missing = shards.find(shard => !has(shard))
+  if (missing === undefined) return shards
+  throw new WeightsError(
+    `${id}: ${INDEX} names ${quote(missing)}, which the repository lacks; try another revision.`,
+  )
+}
+
+/**
+ * Whether files are there that every model needs, as far as can be told without the hub's list; otherwise their names.
+ *
+ * @param index reads the index of shards
+ */
+export async function missingFiles(
+  has: (name: string) => Promise<boolean>,
+  index: () => Promise<unknown>,
+): Promise<string[]> {
+  const missing: string[] = []
+  for (const name of [CONFIG, TOKENIZER]) if (!(await has(name))) missing.push(name)
+  if (!(await has(PROCESSORS[0])) && !(await has(PROCESSORS[1]))) missing.push(PROCESSORS[1])
+  if (await has(SINGLE)) return missing
+  if (!(await has(INDEX))) return [...missing, SINGLE]
+  for (const shard of new Set(parseIndex(await index(), INDEX).values())) {
+    if (!(await has(shard))) missing.push(shard)
+  }
+  return missing
+}
