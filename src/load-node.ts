@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { Fit } from './image/preprocess.ts'
-import { type Mllm, makeMllm, type PromptStyle } from './mllm.ts'
+import { type Mllm, type MllmParts, makeMllm, type PromptStyle } from './mllm.ts'
 import { quoted } from './models/config.ts'
 import type { Model } from './models/model.ts'
 import { modelMaker } from './models/registry.ts'
@@ -24,9 +24,15 @@ export interface OpenOptions {
   readonly threads?: number
   /** Where converted weights are kept. Default: `VICROP_CACHE`, or `vicrop` in the user's cache folder. */
   readonly cacheFolder?: string
-  /** Called while 16-bit weights are converted, once for each checkpoint. */
-  readonly onProgress?: (progress: { readonly doneBytes: number; readonly totalBytes: number }) => void
+  /** Called while a model of the hub is downloaded, and while 16-bit weights are converted: once for each checkpoint. */
+  readonly onProgress?: (progress: OpenProgress) => void
   readonly signal?: AbortSignal
+}
+
+export interface OpenProgress {
+  readonly stage: 'downloading' | 'converting'
+  readonly doneBytes: number
+  readonly totalBytes: number
 }
 
 export interface Loaded {
@@ -38,29 +44,25 @@ export interface Loaded {
 /**
  * Opens a checkpoint for the CPU. Reads its JSON files and headers; the weights stay in their files.
  *
- * @param idOrFolder a folder, or an id found in the Hugging Face cache
+ * @param idOrFolder a folder, or an id of the hub: found in the Hugging Face cache, or fetched into it
  */
 export async function load(idOrFolder: string, options: OpenOptions = {}): Promise<Loaded> {
-  const { threads = null, fit = null, signal } = options
+  const { threads = null, signal, onProgress } = options
   checkThreads(threads)
   signal?.throwIfAborted()
-  const checkpoint = await openCheckpoint(await resolveModel(idOrFolder))
-  const config = await checkpoint.readJson('config.json')
-  const make = modelMaker(config)
-  const processor = await readProcessor(checkpoint)
-  const build = (tensors: TensorStore) => make({ config, processor, tensors, fit })
+  const during = (stage: OpenProgress['stage']) => ({
+    onProgress: (bytes: Omit<OpenProgress, 'stage'>): void => onProgress?.({ stage, ...bytes }),
+    ...(signal === undefined ? {} : { signal }),
+  })
+  const folder = await resolveModel(idOrFolder, { ...during('downloading'), accept: modelMaker })
+  const checkpoint = await openCheckpoint(folder)
   // All there is to check is checked before the weights are converted, which may take minutes.
-  const { imageTokenId } = checkTensors(build(asFloat32(storeOf(checkpoint))))
-  const tokenizerConfig = await readOptional(checkpoint, 'tokenizer_config.json')
-  const tokenizer = makeTokenizer((await checkpoint.readJson('tokenizer.json')) as object, tokenizerConfig)
-  const texts = {
-    tokenizer,
-    imageToken: imageTokenOf(tokenizer, imageTokenId),
-    chatTemplate: await readChatTemplate(checkpoint, tokenizerConfig),
-    promptStyle: options.prompt ?? 'plain',
-    endTokenIds: await readEndTokens(checkpoint, config),
-  }
-  const weights = await floatWeights(checkpoint, options)
+  const { build, texts } = await readModel(checkpoint, options)
+  const { cacheFolder } = options
+  const weights = await floatWeights(checkpoint, {
+    ...during('converting'),
+    ...(cacheFolder === undefined ? {} : { cacheFolder }),
+  })
   signal?.throwIfAborted()
   const model = build(storeOf(weights))
   const mllm = makeMllm({
@@ -71,6 +73,35 @@ export async function load(idOrFolder: string, options: OpenOptions = {}): Promi
     engine: openNodeEngine({ weightsRoot: weights.root, threads }),
   })
   return { mllm, converted: weights.converted }
+}
+
+interface ReadModel {
+  /** As it will be with the weights converted; all that is known from texts and headers has been checked. */
+  readonly model: Model
+  readonly build: (tensors: TensorStore) => Model
+  readonly texts: Pick<MllmParts, 'tokenizer' | 'imageToken' | 'chatTemplate' | 'promptStyle' | 'endTokenIds'>
+}
+
+/** All that a checkpoint says of its model in its texts and headers, without reading weights. */
+export async function readModel(
+  checkpoint: Checkpoint,
+  { fit = null, prompt = 'plain' }: { readonly fit?: Fit | null; readonly prompt?: PromptStyle },
+): Promise<ReadModel> {
+  const config = await checkpoint.readJson('config.json')
+  const make = modelMaker(config)
+  const processor = await readProcessor(checkpoint)
+  const build = (tensors: TensorStore): Model => make({ config, processor, tensors, fit })
+  const model = checkTensors(build(asFloat32(storeOf(checkpoint))))
+  const tokenizerConfig = await readOptional(checkpoint, 'tokenizer_config.json')
+  const tokenizer = makeTokenizer((await checkpoint.readJson('tokenizer.json')) as object, tokenizerConfig)
+  const texts = {
+    tokenizer,
+    imageToken: imageTokenOf(tokenizer, model.imageTokenId),
+    chatTemplate: await readChatTemplate(checkpoint, tokenizerConfig),
+    promptStyle: prompt,
+    endTokenIds: await readEndTokens(checkpoint, config),
+  }
+  return { model, build, texts }
 }
 
 function checkThreads(threads: number | null): void {

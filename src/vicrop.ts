@@ -29,7 +29,8 @@ export class ViCrop {
   /**
    * Opens a checkpoint: reads its configuration and headers and leaves the weights in their files.
    *
-   * @param model a folder as `save_pretrained` writes it, or an id in the Hugging Face cache; the demo model if left out
+   * @param model a folder as `save_pretrained` writes it, or an id of the hub, `org/name[@revision]`, found
+   *   in the Hugging Face cache or fetched into it; the demo model if left out
    * @throws an error of one sentence that says what is wrong with the checkpoint and what to do
    */
   static async open(model: string = demoModel, options: OpenOptions = {}): Promise<ViCrop> {

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { askCommand } from './ask.ts'
 import { calibrateCommand } from './calibrate.ts'
 import { lookCommand } from './look.ts'
+import { modelsCommand } from './models.ts'
 import { oneLine } from './print.ts'
 
 const { version, description } = JSON.parse(
@@ -30,9 +31,11 @@ const program = new Command('vicrop')
   .addCommand(askCommand(interruption.signal))
   .addCommand(lookCommand(interruption.signal))
   .addCommand(calibrateCommand(interruption.signal))
+  .addCommand(modelsCommand(interruption.signal))
   .configureHelp({ showGlobalOptions: true })
 
-for (const command of [program, ...program.commands]) {
+const withinCommands = program.commands.flatMap(command => command.commands)
+for (const command of [program, ...program.commands, ...withinCommands]) {
   command
     .exitOverride()
     .configureOutput({ outputError: () => {} })

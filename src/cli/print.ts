@@ -23,8 +23,31 @@ export function toText(look: Look | Answer, saved: Saved): string {
   if (saved.map !== null) lines.push(['map', saved.map])
   if (saved.crop !== null) lines.push(['crop saved', saved.crop])
   lines.push(['time', describeTime(look.timings)])
+  return labelled(lines)
+}
+
+/** Lines of a label and a text, the texts aligned. */
+export function labelled(lines: readonly (readonly [label: string, text: string])[]): string {
   const width = Math.max(...lines.map(([label]) => label.length))
   return lines.map(([label, text]) => `${label.padEnd(width)}  ${oneLine(text)}`).join('\n')
+}
+
+/** A text in lines of at most `width` characters, as far as its words allow. */
+export function wrapped(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1) ?? ''} ${word}`
+    if (lines.length > 0 && longer.length <= width) lines[lines.length - 1] = longer
+    else lines.push(word)
+  }
+  return lines
+}
+
+/** Bytes in the unit that leaves one to three digits before the point. */
+export function byteText(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const
+  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3))
+  return `${step === 0 ? bytes : (bytes / 1000 ** step).toFixed(1)} ${units[step]}`
 }
 
 /** Text from a model or a file for a terminal: line breaks as spaces, and nothing that a terminal obeys. */

@@ -61,12 +61,17 @@ async function layersOf({ layers }: LookFlags, count: number): Promise<readonly 
   return layers !== undefined && 'file' in layers ? readLayersFile(layers.file, count) : layers
 }
 
+const openingStages = {
+  downloading: 'downloading the model',
+  converting: 'converting weights to float32',
+} as const
+
 function openModel(flags: LookFlags, progress: Progress, signal: AbortSignal): Promise<ViCrop> {
   return ViCrop.open(flags.model, {
     prompt: flags.prompt,
     signal,
-    onProgress: ({ doneBytes, totalBytes }) =>
-      progress.say(`converting weights to float32 ${bar(doneBytes, totalBytes)}`),
+    onProgress: ({ stage, doneBytes, totalBytes }) =>
+      progress.say(`${openingStages[stage]} ${bar(doneBytes, totalBytes)}`),
     ...(flags.fit === undefined ? {} : { fit: flags.fit }),
   })
 }

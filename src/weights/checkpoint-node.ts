@@ -1,16 +1,20 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, realpath } from 'node:fs/promises'
 import { relative, sep } from 'node:path'
-import { type Checkpoint, parseIndex, tensorsOfIndex, type Weights, weightsOf } from './checkpoint.ts'
-import { oneLine, quote, WeightsError } from './error.ts'
+import {
+  type Checkpoint,
+  type CheckpointFiles,
+  INDEX,
+  MAX_TEXT_BYTES,
+  parseJson,
+  readTable,
+  SINGLE,
+  type Weights,
+  weightsOf,
+} from './checkpoint.ts'
+import { quote, WeightsError } from './error.ts'
 import { fileSource, readAt, withFile } from './file-node.ts'
 import { type Home, homeOf, isInside, locate } from './home-node.ts'
 import { readSafetensors, type StoredTensor } from './safetensors.ts'
-
-const SINGLE = 'model.safetensors'
-const INDEX = 'model.safetensors.index.json'
-
-/** Bytes. The largest text of a published checkpoint is a tokenizer.json; those of Gemma 3 have 33 MB. */
-const MAX_TEXT_BYTES = 100_000_000
 
 /**
  * Opens a checkpoint as `save_pretrained` writes it: `model.safetensors`, or `model.safetensors.index.json` and its
@@ -21,56 +25,51 @@ const MAX_TEXT_BYTES = 100_000_000
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const home = await homeOf(folder)
+  const files = filesOf(home)
+  return { ...(await openWeights(home, files)), ...files }
+}
+
+/** The files of a checkpoint's folder, whatever is there of them. */
+export async function openFolder(folder: string): Promise<CheckpointFiles> {
+  return filesOf(await homeOf(folder))
+}
+
+function filesOf(home: Home): CheckpointFiles {
   const readText = (name: string): Promise<string> => readTextFile(home, name)
-  const readJson = async (name: string): Promise<unknown> => parseJson(await readText(name), name)
-  const has = async (name: string): Promise<boolean> => (await locate(home, name)) !== null
-  return { ...(await openWeights(home, readJson)), folder, has, readText, readJson }
-}
-
-async function openWeights(home: Home, readJson: (name: string) => Promise<unknown>): Promise<Weights> {
-  const single = await locate(home, SINGLE)
-  if (single !== null) {
-    const shards = new Map([[SINGLE, single]])
-    const tensors = await readShard(SINGLE, single)
-    return relativeWeights(home, SINGLE, shards, new Map(tensors.map(tensor => [tensor.name, tensor])))
-  }
-  if ((await locate(home, INDEX)) === null) throw await withoutWeights(home)
-
-  const index = parseIndex(await readJson(INDEX), INDEX)
-  const shards = new Map<string, string>()
-  const tensorsOf = new Map<string, StoredTensor[]>()
-  for (const shard of new Set(index.values())) {
-    const path = await locate(home, shard)
-    if (path === null) {
-      throw new WeightsError(
-        `${INDEX}: the shard ${quote(shard)} is not in ${home.given}; download it as well.`,
+  return {
+    folder: home.given,
+    readText,
+    readJson: async name => parseJson(await readText(name), name),
+    has: async name => (await locate(home, name)) !== null,
+    readTensors: async name => {
+      const path = await locate(home, name)
+      if (path === null) throw missingText(home, name)
+      const tensors = await withFile(path, name, async handle =>
+        readSafetensors(await fileSource(handle, name)),
       )
-    }
-    shards.set(shard, path)
-    tensorsOf.set(shard, await readShard(shard, path))
+      return tensors.map(tensor => ({ ...tensor, file: path }))
+    },
   }
-  return relativeWeights(home, INDEX, shards, tensorsOfIndex(index, tensorsOf, INDEX))
 }
-
-const readShard = (name: string, path: string): Promise<StoredTensor[]> =>
-  withFile(path, name, async handle => readSafetensors(await fileSource(handle, name)))
 
 /** Names each tensor's file by its real path below one root, for an engine that follows no link out of it. */
-function relativeWeights(
-  home: Home,
-  source: string,
-  shards: ReadonlyMap<string, string>,
-  tensors: ReadonlyMap<string, StoredTensor>,
-): Weights {
-  const inFolder = [...shards.values()].every(path => isInside(home.folder, path))
-  const root = inFolder ? home.folder : (home.hubModel as string)
-  const file = (shard: string): string => relative(root, shards.get(shard) as string).replaceAll(sep, '/')
-  return weightsOf(
-    source,
-    root,
-    new Map([...tensors].map(([name, t]) => [name, { ...t, file: file(t.file) }])),
-  )
+async function openWeights(home: Home, files: CheckpointFiles): Promise<Weights> {
+  if (!(await files.has(SINGLE)) && !(await files.has(INDEX))) throw await withoutWeights(home)
+  const { source, tensors } = await readTable(files)
+  const paths = [...new Set([...tensors.values()].map(tensor => tensor.file))]
+  const roots = [home.folder, ...(await hubRoots(home))]
+  const root = roots.find(folder => paths.every(path => isInside(folder, path))) ?? home.folder
+  const relativePath = (path: string): string => relative(root, path).replaceAll(sep, '/')
+  const below = ([name, tensor]: [string, StoredTensor]): [string, StoredTensor] => [
+    name,
+    { ...tensor, file: relativePath(tensor.file) },
+  ]
+  return weightsOf(source, root, new Map([...tensors].map(below)))
 }
+
+/** Where the files that a snapshot links to may lie: among the model's own, or among those that models share. */
+const hubRoots = async ({ hubModel }: Home): Promise<string[]> =>
+  hubModel === null ? [] : [hubModel, await realpath(`${hubModel}/..`)]
 
 async function readTextFile(home: Home, name: string): Promise<string> {
   const path = await locate(home, name)
@@ -113,14 +112,4 @@ async function withoutWeights(home: Home): Promise<WeightsError> {
   return new WeightsError(
     `${home.given}: ${problem}; convert it with save_pretrained(..., safe_serialization=True).`,
   )
-}
-
-function parseJson(text: string, name: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new WeightsError(
-      `${name}: is not JSON: ${oneLine((error as Error).message)}; download the file again.`,
-    )
-  }
 }

@@ -1,4 +1,4 @@
-import { quote, WeightsError } from './error.ts'
+import { oneLine, quote, WeightsError } from './error.ts'
 import type { StoredTensor } from './safetensors.ts'
 
 /** The tensors of a checkpoint, wherever they lie. */
@@ -12,8 +12,8 @@ export interface Weights {
   tensor(name: string): StoredTensor
 }
 
-/** A published checkpoint: its weights and the files that describe it. */
-export interface Checkpoint extends Weights {
+/** The files of a checkpoint, in a folder or elsewhere. */
+export interface CheckpointFiles {
   /** As it was given. */
   readonly folder: string
   has(name: string): Promise<boolean>
@@ -21,6 +21,48 @@ export interface Checkpoint extends Weights {
   readText(name: string): Promise<string>
   /** @throws WeightsError also when the file is not JSON */
   readJson(name: string): Promise<unknown>
+  /** The tensors of a safetensors file, from its header. */
+  readTensors(name: string): Promise<StoredTensor[]>
+}
+
+/** A published checkpoint: its weights and the files that describe it. */
+export interface Checkpoint extends Weights, CheckpointFiles {}
+
+export const SINGLE = 'model.safetensors'
+export const INDEX = 'model.safetensors.index.json'
+
+/** Bytes. The largest text of a published checkpoint is a tokenizer.json; those of Gemma 3 have 33 MB. */
+export const MAX_TEXT_BYTES = 100_000_000
+
+/** A checkpoint's tensors by name, each with the file that `readTensors` gives it, and the file that lists them. */
+export async function readTable(
+  files: CheckpointFiles,
+): Promise<{ source: string; tensors: Map<string, StoredTensor> }> {
+  if (await files.has(SINGLE)) {
+    const tensors = await files.readTensors(SINGLE)
+    return { source: SINGLE, tensors: new Map(tensors.map(tensor => [tensor.name, tensor])) }
+  }
+  const index = parseIndex(await files.readJson(INDEX), INDEX)
+  const tensorsOf = new Map<string, StoredTensor[]>()
+  for (const shard of new Set(index.values())) {
+    if (!(await files.has(shard))) {
+      throw new WeightsError(
+        `${INDEX}: the shard ${quote(shard)} is not in ${files.folder}; download it as well.`,
+      )
+    }
+    tensorsOf.set(shard, await files.readTensors(shard))
+  }
+  return { source: INDEX, tensors: tensorsOfIndex(index, tensorsOf, INDEX) }
+}
+
+export function parseJson(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new WeightsError(
+      `${name}: is not JSON: ${oneLine((error as Error).message)}; download the file again.`,
+    )
+  }
 }
 
 export const weightsOf = (

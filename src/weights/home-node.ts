@@ -9,7 +9,10 @@ export interface Home {
   /** As it was given, for messages. */
   readonly given: string
   readonly folder: string
-  /** In the Hugging Face cache, where `folder` is MODEL/snapshots/COMMIT and its files link to MODEL/blobs. */
+  /**
+   * In the Hugging Face cache, where `folder` is MODEL/snapshots/COMMIT and its files link to MODEL/blobs, or by way of
+   * those to the cache's own `blobs`.
+   */
   readonly hubModel: string | null
 }
 
@@ -57,7 +60,13 @@ async function missingOrUnreadable(path: string, name: string, error: unknown): 
 }
 
 const isAllowed = ({ folder, hubModel }: Home, path: string): boolean =>
-  isInside(folder, path) || (hubModel !== null && isInside(join(hubModel, 'blobs'), path))
+  isInside(folder, path) ||
+  (hubModel !== null && (isInside(join(hubModel, 'blobs'), path) || isShared(dirname(hubModel), path)))
+
+/** A content of several models, which newer Python tools keep once: the cache's own blobs/ab/HASH. */
+const isShared = (cache: string, path: string): boolean =>
+  isInside(join(cache, 'blobs'), path) &&
+  /^blobs[\\/][0-9a-f]{2}[\\/][0-9a-f]{64}$/.test(relative(cache, path))
 
 /** Whether a path lies below a folder; both absolute, links resolved. */
 export function isInside(folder: string, path: string): boolean {

@@ -1,16 +1,11 @@
-import { isPlainFileName, parseIndex } from '../checkpoint.ts'
+import { INDEX, isPlainFileName, parseIndex, SINGLE } from '../checkpoint.ts'
 import { quote, WeightsError } from '../error.ts'
 
 // Which files of a repository a model is made of.
 
 export const CONFIG = 'config.json'
-export const SINGLE = 'model.safetensors'
-export const INDEX = 'model.safetensors.index.json'
 export const PROCESSORS = ['processor_config.json', 'preprocessor_config.json'] as const
 export const TOKENIZER = 'tokenizer.json'
-
-/** Bytes. The largest text of a published checkpoint is a tokenizer.json; those of Gemma 3 have 33 MB. */
-export const MAX_TEXT_BYTES = 100_000_000
 
 /** Settings, tokenizers and chat templates; InstructBLIP has a second tokenizer in a folder of its own. */
 export const isText = (path: string): boolean => {

@@ -1,0 +1,154 @@
+import { InvalidArgumentError } from 'commander'
+import { checkModel, type MemoryNeed, type ModelCheck } from '../check-node.ts'
+import { modelMaker } from '../models/registry.ts'
+import { type CachedModel, listCache } from '../weights/hub/list.ts'
+import { formatModelId, parseModelId } from '../weights/hub/model-id.ts'
+import { pull } from '../weights/hub/pull.ts'
+import { isFolder, online } from '../weights/hub/resolve.ts'
+import { hubCache, hubOfEnvironment } from '../weights/hub/settings.ts'
+import { byteText, labelled, wrapped } from './print.ts'
+import { bar, startProgress } from './progress.ts'
+
+interface Flags {
+  readonly json?: true
+}
+
+/** One line for each snapshot in the cache. */
+export async function list({ json }: Flags): Promise<void> {
+  const cache = hubCache()
+  const models = (await listCache(cache)).map(describeCached)
+  if (json) {
+    for (const model of models) print(JSON.stringify(model))
+  } else if (models.length === 0) {
+    print(`no models in ${cache}. Get one with: vicrop models pull org/name`)
+  } else {
+    const width = Math.max(...models.map(({ name }) => name.length))
+    for (const { name, bytes, state } of models) {
+      print(`${name.padEnd(width)}  ${byteText(bytes).padStart(8)}  ${state}`)
+    }
+  }
+}
+
+function describeCached({ id, commit, revisions, folder, bytes, missing, config }: CachedModel) {
+  const revision = revisions.includes('main') ? 'main' : (revisions[0] ?? commit)
+  const modelType = (config as { model_type?: unknown } | null)?.model_type
+  const supported = isSupported(config)
+  const state = supported
+    ? missing.length === 0
+      ? 'ready'
+      : 'not complete'
+    : typeof modelType === 'string'
+      ? `${modelType}: not supported`
+      : 'not supported'
+  const name = formatModelId({ id, revision: revision === commit ? commit.slice(0, 12) : revision })
+  return {
+    name,
+    id,
+    commit,
+    revisions,
+    modelType: modelType ?? null,
+    supported,
+    missing,
+    bytes,
+    folder,
+    state,
+  }
+}
+
+function isSupported(config: unknown): boolean {
+  try {
+    modelMaker(config)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Downloads a model; prints the folder of its snapshot. */
+export async function pullModel(id: string, { json }: Flags, signal: AbortSignal): Promise<void> {
+  if (await isFolder(id).catch(() => true)) {
+    throw new InvalidArgumentError(`${id}: is here already. Give the id of a model of the hub.`)
+  }
+  const model = parseModelId(id)
+  const hub = online(await hubOfEnvironment(), model)
+  const progress = startProgress(`asking ${hub.endpoint}`)
+  try {
+    const folder = await pull(hub, model, {
+      signal,
+      accept: modelMaker,
+      onProgress: ({ doneBytes, totalBytes }) =>
+        progress.say(`downloading ${byteText(totalBytes)} ${bar(doneBytes, totalBytes)}`),
+    })
+    progress.stop()
+    print(json ? JSON.stringify({ ...model, folder }) : folder)
+  } finally {
+    progress.stop()
+  }
+}
+
+/** Prints what a check found; the exit status is 1 when the model cannot be opened as it is. */
+export async function check(model: string, { json }: Flags, signal: AbortSignal): Promise<void> {
+  const progress = startProgress('reading headers')
+  try {
+    const found = await checkModel(model, signal)
+    progress.stop()
+    print(json ? JSON.stringify(found) : checkText(found))
+    if (!found.supported || found.missing.length > 0) process.exitCode = 1
+  } finally {
+    progress.stop()
+  }
+}
+
+/** Columns of the narrowest terminals in use. */
+const terminalWidth = 80
+
+const sources = {
+  folder: 'a folder',
+  cache: 'in the cache',
+  hub: 'on the hub, not downloaded',
+} as const
+
+function checkText({
+  model,
+  source,
+  modelType,
+  supported,
+  problem,
+  missing,
+  weights,
+  memory,
+}: ModelCheck): string {
+  const lines: [string, string][] = [
+    ['model', `${model} (${sources[source]})`],
+    ['model_type', modelType ?? 'not known'],
+    ['supported', supported ? 'yes' : `no: ${problem}`],
+    ['missing', missing.length === 0 ? 'nothing' : missing.join(', ')],
+  ]
+  if (weights !== null) {
+    const stored = Object.entries(weights.storedBytes).map(([dtype, bytes]) => `${dtype} ${byteText(bytes)}`)
+    lines.push(['weights', `${countText(weights.parameters)} parameters: ${stored.join(', ')}`])
+  }
+  for (const need of memory) lines.push([`memory ${need.dtype}`, needText(need)])
+  return labelled(
+    lines.flatMap(([label, text]) =>
+      wrapped(text, terminalWidth - 12).map((line, i) => [i === 0 ? label : '', line] as const),
+    ),
+  )
+}
+
+const needText = ({ weightsBytes, cacheBytes, cachePositions, availableBytes, fits }: MemoryNeed): string => {
+  const parts = `${byteText(weightsBytes)} of weights, ${byteText(cacheBytes)} for ${cachePositions} positions`
+  const here = `${fits ? 'fits into' : 'more than'} the ${byteText(availableBytes)} here`
+  return `${byteText(weightsBytes + cacheBytes)} (${parts}); ${here}`
+}
+
+const countText = (count: number): string =>
+  count >= 1e9
+    ? `${(count / 1e9).toFixed(2)} billion`
+    : count >= 1e6
+      ? `${(count / 1e6).toFixed(1)} million`
+      : String(count)
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
