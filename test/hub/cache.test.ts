@@ -1,16 +1,18 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { resolveModel } from '../../src/weights/hub/resolve.ts'
-import { temporaryFolder } from './temporary.ts'
+import { temporaryFolder } from '../weights/temporary.ts'
 
 const commit = '0123456789abcdef0123456789abcdef01234567'
+const needed = ['config.json', 'tokenizer.json', 'preprocessor_config.json', 'model.safetensors']
 let cache: string
 
 function addModel(hub: string, refs: Record<string, string>): string {
   const model = join(hub, 'models--org--name')
   const snapshot = join(model, 'snapshots', commit)
   mkdirSync(snapshot, { recursive: true })
+  for (const file of needed) writeFileSync(join(snapshot, file), '{}')
   for (const [name, content] of Object.entries(refs)) {
     mkdirSync(dirname(join(model, 'refs', name)), { recursive: true })
     writeFileSync(join(model, 'refs', name), content)
@@ -23,6 +25,7 @@ beforeEach(() => {
   vi.stubEnv('HF_HUB_CACHE', cache)
   vi.stubEnv('HF_HOME', '')
   vi.stubEnv('XDG_CACHE_HOME', '')
+  vi.stubEnv('HF_HUB_OFFLINE', '1')
 })
 afterEach(() => {
   vi.unstubAllEnvs()
@@ -63,16 +66,35 @@ describe('the cache', () => {
 })
 
 describe('a model that is not there', () => {
-  test('is reported with the place and the command that fetches it', async () => {
+  test('is reported with the place and the way to get it', async () => {
     await expect(resolveModel('org/name')).rejects.toThrow(
-      `org/name: revision main is not in ${cache}/models--org--name; run "hf download org/name", or give a folder.`,
+      `org/name: is not complete in ${cache}/models--org--name, and HF_HUB_OFFLINE is set; unset it, or give a folder.`,
     )
-    await expect(resolveModel('org/name@v2')).rejects.toThrow('run "hf download org/name --revision v2"')
+    await expect(resolveModel('org/name@v2')).rejects.toThrow('org/name@v2: is not complete in')
   })
 
   test('may have a reference to a snapshot that is not there', async () => {
     addModel(cache, { main: commit.replace('0', 'f') })
-    await expect(resolveModel('org/name')).rejects.toThrow('revision main is not in')
+    await expect(resolveModel('org/name')).rejects.toThrow('org/name: is not complete in')
+  })
+
+  test.each(needed)('may lack its %s', async file => {
+    const snapshot = addModel(cache, { main: commit })
+    rmSync(join(snapshot, file))
+    await expect(resolveModel('org/name')).rejects.toThrow('org/name: is not complete in')
+  })
+
+  test('may lack a shard, or have a link to nothing in its place', async () => {
+    const snapshot = addModel(cache, { main: commit })
+    rmSync(join(snapshot, 'model.safetensors'))
+    const index = { weight_map: { a: 'model-1.safetensors', b: 'model-2.safetensors' } }
+    writeFileSync(join(snapshot, 'model.safetensors.index.json'), JSON.stringify(index))
+    writeFileSync(join(snapshot, 'model-1.safetensors'), '')
+    symlinkSync('../../blobs/gone', join(snapshot, 'model-2.safetensors'))
+    await expect(resolveModel('org/name')).rejects.toThrow('org/name: is not complete in')
+    mkdirSync(join(snapshot, '../../blobs'))
+    writeFileSync(join(snapshot, '../../blobs/gone'), '')
+    expect(await resolveModel('org/name')).toBe(snapshot)
   })
 
   test('may have a reference that leads elsewhere', async () => {
