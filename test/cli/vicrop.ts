@@ -42,14 +42,22 @@ export interface Ended {
 export interface Surroundings {
   /** The working folder. Default: the repository. */
   readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
   /** Called at each piece of standard output; returns what to do then. */
   readonly onOutput?: () => 'SIGINT' | 'stop reading' | null
+  /** Ends it without notice. */
+  readonly killed?: AbortSignal
+  /** Presses Ctrl-C. */
+  readonly interrupted?: AbortSignal
 }
 
 /** Runs `vicrop` with its output going to pipes. */
-export function vicrop(args: readonly string[], { cwd = root, onOutput }: Surroundings = {}): Promise<Ended> {
+export function vicrop(
+  args: readonly string[],
+  { cwd = root, env: more, onOutput, killed, interrupted }: Surroundings = {},
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, NO_COLOR: '1' }
+    const env = { ...process.env, NO_COLOR: '1', ...more }
     const running = spawn(process.execPath, [main, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
     let [stdout, stderr] = ['', '']
     running.stdout.setEncoding('utf8').on('data', text => {
@@ -61,6 +69,8 @@ export function vicrop(args: readonly string[], { cwd = root, onOutput }: Surrou
     running.stderr.setEncoding('utf8').on('data', text => {
       stderr += text
     })
+    killed?.addEventListener('abort', () => running.kill('SIGKILL'))
+    interrupted?.addEventListener('abort', () => running.kill('SIGINT'))
     running.on('error', reject)
     running.on('close', (code, signal) => resolve({ status: code ?? signal, stdout, stderr }))
   })

@@ -1,5 +1,16 @@
-import { lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import type { ServerResponse } from 'node:http'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { pull } from '../../src/weights/hub/pull.ts'
@@ -51,6 +62,8 @@ function contents(snapshot: string): Record<string, Buffer> {
 
 const getsOfWeights = () =>
   served().hub.requests.filter(({ origin, method }) => origin === 'cdn' && method === 'GET')
+
+const endedProcess = (): number => spawnSync(process.execPath, ['--version']).pid
 
 const plain = (response: ServerResponse, status: number, text: string, type = 'text/plain'): boolean => {
   response.writeHead(status, { 'content-type': type })
@@ -192,19 +205,19 @@ describe('a download', () => {
     expect(contents(snapshot)).toEqual(needed)
   })
 
-  test.each([
-    ['config.json', { 'config.json': needed['config.json'] as Buffer }],
-    [shards[1], {}],
-  ])('with another hash than the hub states is thrown away: %s', async name => {
-    const { hub, model } = served()
-    hub.faults.corrupt.add(name)
-    await expect(resolveModel('org/name')).rejects.toThrow(
-      `org/name: ${name} came with another hash than the hub states and was thrown away; run again, or check HF_ENDPOINT.`,
-    )
-    expect(blobsOf(model).filter(blob => blob.startsWith(etagOf(name, needed[name] as Buffer)))).toEqual([])
-    hub.faults.corrupt.clear()
-    expect(contents(await resolveModel('org/name'))).toEqual(needed)
-  })
+  test.each(['config.json', shards[1]])(
+    'with another hash than the hub states is thrown away: %s',
+    async name => {
+      const { hub, model } = served()
+      hub.faults.corrupt.add(name)
+      await expect(resolveModel('org/name')).rejects.toThrow(
+        `org/name: ${name} came with another hash than the hub states and was thrown away; run again, or check HF_ENDPOINT.`,
+      )
+      expect(blobsOf(model).filter(blob => blob.startsWith(etagOf(name, needed[name] as Buffer)))).toEqual([])
+      hub.faults.corrupt.clear()
+      expect(contents(await resolveModel('org/name'))).toEqual(needed)
+    },
+  )
 
   test('starts again when what was left of it is damaged', async () => {
     const { model } = served()
@@ -216,6 +229,21 @@ describe('a download', () => {
     expect(contents(snapshot)).toEqual(needed)
     const ranges = getsOfWeights().map(({ range }) => range)
     expect(ranges.slice(-2)).toEqual(['bytes=1000-', undefined])
+    expect(blobsOf(model)).toEqual(allBlobs)
+  })
+
+  test.each([
+    ['a process that has ended', () => `${hostname().replaceAll(/[^\w-]/g, '-')}.${endedProcess()}`],
+    ['another machine, long ago', () => 'elsewhere.1'],
+  ])('goes on with what was left by %s', async (_, owner) => {
+    const { model } = served()
+    const content = needed[shards[0]] as Buffer
+    mkdirSync(join(model, 'blobs'), { recursive: true })
+    const left = join(model, 'blobs', `${sha256(content)}.${owner()}.0123abcd.incomplete`)
+    writeFileSync(left, content.subarray(0, 123_456))
+    utimesSync(left, 1, 1)
+    expect(contents(await resolveModel('org/name'))).toEqual(needed)
+    expect(getsOfWeights().map(({ range }) => range)).toContain('bytes=123456-')
     expect(blobsOf(model)).toEqual(allBlobs)
   })
 
