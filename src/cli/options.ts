@@ -29,7 +29,10 @@ export function withLookOptions(command: Command): Command {
     .argument('<image>', 'a JPEG, PNG, WebP, AVIF, TIFF or GIF file')
     .argument('[question]', 'what to ask about it')
     .option('-q, --question <text>', 'one more question about the same picture (repeat it)', collect)
-    .option('-m, --model <id|folder>', 'a LLaVA checkpoint (default: the demo model)')
+    .option(
+      '-m, --model <id|folder>',
+      'a checkpoint: its folder, or its id on the hub, ORG/NAME[@REVISION] (default: the demo model)',
+    )
     .addOption(
       new Option('--method <name>', 'how to find where to look: rel-att, grad-att, pure-grad, or none')
         .argParser(usage(parseMethod))

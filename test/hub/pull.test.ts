@@ -197,6 +197,12 @@ describe('a download', () => {
     expect(blobsOf(model).filter(name => name.endsWith('.incomplete'))).toEqual([])
   })
 
+  test('whose address has expired gets a new one', async () => {
+    const { hub } = served()
+    hub.faults.expired = 2
+    expect(contents(await resolveModel('org/name'))).toEqual(needed)
+  })
+
   test('starts again where the server knows no ranges', async () => {
     const { hub } = served()
     hub.faults.ignoresRanges = true

@@ -30,6 +30,8 @@ export interface Faults {
   /** Listed, and not there. */
   gone: Set<string>
   ignoresRanges: boolean
+  /** The second origin refuses so many requests. */
+  expired: number
   /** Answers in place of the hub. */
   instead: ((request: IncomingMessage, response: ServerResponse) => boolean) | null
   /** Contents of weights stop after so many bytes until `resume` is called. */
@@ -72,6 +74,7 @@ export async function serveHub(files: Record<string, Buffer>): Promise<FakeHub> 
     tooLong: new Set(),
     gone: new Set(),
     ignoresRanges: false,
+    expired: 0,
     instead: null,
     holdAfter: null,
   }
@@ -129,6 +132,7 @@ export async function serveHub(files: Record<string, Buffer>): Promise<FakeHub> 
 
   const cdn = createServer((request, response) => {
     see('cdn', request)
+    if (faults.expired-- > 0) return refuse(response, 403, '')
     const hash = new URL(request.url as string, 'http://cdn').pathname.slice(1)
     for (const contents of commits.values()) {
       const found = Object.entries(contents).find(([path, bytes]) => etagOf(path, bytes) === hash)

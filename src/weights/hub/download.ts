@@ -1,13 +1,13 @@
 import { createHash, type Hash } from 'node:crypto'
-import { constants, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { constants, type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { WeightsError } from '../error.ts'
-import { readAt, systemCode } from '../file-node.ts'
+import { readAt } from '../file-node.ts'
 import type { RemoteFile } from './api.ts'
 import { sizeAt } from './cache.ts'
 import { type Answer, afterFailure, ask, Interrupted } from './http.ts'
 import type { ModelId } from './model-id.ts'
-import { claimPartial, releasePartial, waitForOthers } from './partial.ts'
+import { claimPartial, releasePartial, take, waitForOthers } from './partial.ts'
 import type { Hub } from './settings.ts'
 
 const CHUNK_BYTES = 4 * 1024 * 1024
@@ -29,10 +29,11 @@ export interface Download {
  */
 export async function downloadBlob(blob: string, download: Download): Promise<void> {
   const { file, onProgress, signal } = download
+  const isThere = async (): Promise<boolean> => (await sizeAt(blob)) === file.size
   await mkdir(dirname(blob), { recursive: true })
-  for (;;) {
+  while (!(await isThere())) {
     await waitForOthers(blob, onProgress, signal)
-    if ((await sizeAt(blob)) === file.size || (await downloadAlone(blob, download))) break
+    if ((await isThere()) || (await downloadAlone(blob, download))) break
   }
   onProgress(file.size)
 }
@@ -42,11 +43,9 @@ async function downloadAlone(blob: string, download: Download): Promise<boolean>
   const partial = await claimPartial(blob)
   try {
     await fill(partial, download)
-    await rename(partial, blob)
-    return true
+    return await take(partial, blob)
   } catch (error) {
     await releasePartial(partial, blob).catch(() => {})
-    if (systemCode(error) === 'ENOENT' && 'syscall' in (error as Error)) return false
     throw error
   }
 }

@@ -194,12 +194,14 @@ function problemOf(hub: Hub, url: URL, answer: Answer, { model, what }: Question
       `${url.origin}: answers with a web page where ${what} was asked for; check HF_ENDPOINT, and whether the network wants a login.`,
     )
   }
+  // A CDN says so of an address that has expired; another try gets a new one.
+  const isElsewhere = url.origin !== new URL(hub.endpoint).origin
+  if (isElsewhere || status === 408 || status === 429 || status >= 500) {
+    return new Interrupted(`${url.origin}: answers ${status} when asked for ${what}; try again later.`)
+  }
   if (status === 401 || status === 403)
     return new WeightsError(`${model.id}: ${forbidden(hub, page, answer)}`)
   if (status === 404) return new WeightsError(`${model.id}: ${missing(page, what, answer, model)}`)
-  if (status === 408 || status === 429 || status >= 500) {
-    return new Interrupted(`${url.origin}: answers ${status} when asked for ${what}; try again later.`)
-  }
   return new WeightsError(`${url.origin}: answers ${status} when asked for ${what}; check HF_ENDPOINT.`)
 }
 

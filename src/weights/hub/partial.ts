@@ -99,8 +99,8 @@ function isOwned(owner: Readonly<Record<string, string>>, writtenAt: number): bo
   return Date.now() - writtenAt < STALLED_AFTER_MS
 }
 
-/** Renames a file unless somebody else has done so. */
-async function take(path: string, own: string): Promise<boolean> {
+/** Renames a file; says whether it did, or somebody else had been faster. */
+export async function take(path: string, own: string): Promise<boolean> {
   try {
     await rename(path, own)
     return true
