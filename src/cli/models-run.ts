@@ -6,7 +6,7 @@ import { formatModelId, parseModelId } from '../weights/hub/model-id.ts'
 import { pull } from '../weights/hub/pull.ts'
 import { isFolder, online } from '../weights/hub/resolve.ts'
 import { hubCache, hubOfEnvironment } from '../weights/hub/settings.ts'
-import { byteText, labelled, wrapped } from './print.ts'
+import { byteText, labelled, oneLine, wrapped } from './print.ts'
 import { bar, startProgress } from './progress.ts'
 
 interface Flags {
@@ -23,36 +23,31 @@ export async function list({ json }: Flags): Promise<void> {
     print(`no models in ${cache}. Get one with: vicrop models pull org/name`)
   } else {
     const width = Math.max(...models.map(({ name }) => name.length))
-    for (const { name, bytes, state } of models) {
-      print(`${name.padEnd(width)}  ${byteText(bytes).padStart(8)}  ${state}`)
+    for (const { name, bytes, modelType, state } of models) {
+      print(`${name.padEnd(width)}  ${byteText(bytes).padStart(8)}  ${oneLine(modelType ?? '-')}: ${state}`)
     }
   }
 }
 
-function describeCached({ id, commit, revisions, folder, bytes, missing, config }: CachedModel) {
+interface Listed extends Omit<CachedModel, 'config'> {
+  /** To be given to `--model`. */
+  readonly name: string
+  readonly modelType: string | null
+  readonly supported: boolean
+  readonly state: string
+}
+
+/** Characters; the hub's longest is half as long. */
+const longestType = 80
+
+function describeCached({ config, ...model }: CachedModel): Listed {
+  const { id, commit, revisions, missing } = model
   const revision = revisions.includes('main') ? 'main' : (revisions[0] ?? commit)
-  const modelType = (config as { model_type?: unknown } | null)?.model_type
+  const { model_type: given } = (config ?? {}) as { model_type?: unknown }
+  const modelType = typeof given === 'string' ? given.slice(0, longestType) : null
   const supported = isSupported(config)
-  const state = supported
-    ? missing.length === 0
-      ? 'ready'
-      : 'not complete'
-    : typeof modelType === 'string'
-      ? `${modelType}: not supported`
-      : 'not supported'
-  const name = formatModelId({ id, revision: revision === commit ? commit.slice(0, 12) : revision })
-  return {
-    name,
-    id,
-    commit,
-    revisions,
-    modelType: modelType ?? null,
-    supported,
-    missing,
-    bytes,
-    folder,
-    state,
-  }
+  const state = supported ? (missing.length === 0 ? 'ready' : 'not complete') : 'not supported'
+  return { name: formatModelId({ id, revision }), ...model, modelType, supported, state }
 }
 
 function isSupported(config: unknown): boolean {

@@ -115,8 +115,8 @@ describe('models list', () => {
         .sort(),
     ).toEqual([
       '',
-      expect.stringMatching(/^org\/name \d+\.\d kB not complete$/),
-      expect.stringMatching(/^org\/name@small \d+\.\d kB ready$/),
+      expect.stringMatching(/^org\/name \d+\.\d kB llava: not complete$/),
+      expect.stringMatching(/^org\/name@small \d+\.\d kB llava: ready$/),
     ])
     const json = (await vicrop(['models', 'list', '--json'])).stdout
       .trim()
