@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { modelOption } from './options.ts'
 
 export interface CalibrateFlags {
   readonly model?: string
@@ -15,7 +16,7 @@ export function calibrateCommand(signal: AbortSignal): Command {
       '<questions>',
       'JSON or JSON Lines: {"picture": file beside it, "question", "box": {x, y, width, height} in pixels}',
     )
-    .option('-m, --model <id|folder>', 'a LLaVA checkpoint (default: the demo model)')
+    .option(...modelOption)
     .option('--count <n>', 'how many layers to choose', parseCount, 1)
     .option('--limit <n>', 'take the first n questions only', parseCount)
     .option('--out <file.json>', 'write them where --layers can read them; killed, it goes on when run again')

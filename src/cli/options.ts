@@ -23,16 +23,19 @@ export interface LookFlags {
   readonly saveCrop?: string
 }
 
+/** `--model`, of every command that opens one. */
+export const modelOption = [
+  '-m, --model <id|folder>',
+  'a checkpoint: its folder, or its id on the hub, ORG/NAME[@REVISION] (default: the demo model)',
+] as const
+
 /** Adds the arguments and options of `ask` and `look`. */
 export function withLookOptions(command: Command): Command {
   return command
     .argument('<image>', 'a JPEG, PNG, WebP, AVIF, TIFF or GIF file')
     .argument('[question]', 'what to ask about it')
     .option('-q, --question <text>', 'one more question about the same picture (repeat it)', collect)
-    .option(
-      '-m, --model <id|folder>',
-      'a checkpoint: its folder, or its id on the hub, ORG/NAME[@REVISION] (default: the demo model)',
-    )
+    .option(...modelOption)
     .addOption(
       new Option('--method <name>', 'how to find where to look: rel-att, grad-att, pure-grad, or none')
         .argParser(usage(parseMethod))

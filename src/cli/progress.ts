@@ -1,4 +1,5 @@
 import { type SpinnerResult, spinner } from '@clack/prompts'
+import type { OpenProgress } from '../load-node.ts'
 
 /** A line on standard error that says what is being done. */
 export interface Progress {
@@ -33,3 +34,12 @@ export function bar(done: number, total: number): string {
   const filled = Math.round((width * done) / total)
   return `${'━'.repeat(filled)}${'─'.repeat(width - filled)} ${Math.round((100 * done) / total)} %`
 }
+
+const openingStages = {
+  downloading: 'downloading the model',
+  converting: 'converting weights to float32',
+} as const
+
+/** How far the opening of a model is. */
+export const openingLine = ({ stage, doneBytes, totalBytes }: OpenProgress): string =>
+  `${openingStages[stage]} ${bar(doneBytes, totalBytes)}`

@@ -7,7 +7,7 @@ import { ViCrop } from '../vicrop.ts'
 import type { CalibrateFlags } from './calibrate.ts'
 import type { LayersFile } from './layers-file.ts'
 import { type Located, readLocated } from './located.ts'
-import { bar, startProgress } from './progress.ts'
+import { bar, openingLine, startProgress } from './progress.ts'
 
 /** Measures every layer on every question, and prints and writes which look best. */
 export async function runCalibration(
@@ -18,7 +18,10 @@ export async function runCalibration(
   const asked = (await readLocated(questionsPath)).slice(0, flags.limit)
   const progress = startProgress('opening the model')
   try {
-    await using vicrop = await ViCrop.open(flags.model, { signal })
+    await using vicrop = await ViCrop.open(flags.model, {
+      signal,
+      onProgress: done => progress.say(openingLine(done)),
+    })
     if (flags.count > vicrop.layerCount) {
       throw new InvalidArgumentError(`--count ${flags.count}: the model has ${vicrop.layerCount} layers.`)
     }

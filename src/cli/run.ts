@@ -6,7 +6,7 @@ import { ViCrop } from '../vicrop.ts'
 import { readLayersFile } from './layers-file.ts'
 import type { LookFlags } from './options.ts'
 import { toJson, toText } from './print.ts'
-import { bar, type Progress, startProgress } from './progress.ts'
+import { bar, openingLine, type Progress, startProgress } from './progress.ts'
 import { checkFiles, saveFiles } from './save.ts'
 
 export interface Job {
@@ -61,17 +61,11 @@ async function layersOf({ layers }: LookFlags, count: number): Promise<readonly 
   return layers !== undefined && 'file' in layers ? readLayersFile(layers.file, count) : layers
 }
 
-const openingStages = {
-  downloading: 'downloading the model',
-  converting: 'converting weights to float32',
-} as const
-
 function openModel(flags: LookFlags, progress: Progress, signal: AbortSignal): Promise<ViCrop> {
   return ViCrop.open(flags.model, {
     prompt: flags.prompt,
     signal,
-    onProgress: ({ stage, doneBytes, totalBytes }) =>
-      progress.say(`${openingStages[stage]} ${bar(doneBytes, totalBytes)}`),
+    onProgress: done => progress.say(openingLine(done)),
     ...(flags.fit === undefined ? {} : { fit: flags.fit }),
   })
 }
