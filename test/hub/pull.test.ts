@@ -260,6 +260,15 @@ describe('a download', () => {
     )
   })
 
+  test('that fails ends the others, every time', async () => {
+    const { hub, model } = served()
+    hub.faults.tooLong.add(shards[0])
+    for (let time = 0; time < 20; time++) {
+      await expect(resolveModel('org/name')).rejects.toThrow('goes on after the 300000 bytes')
+      rmSync(join(model, 'blobs'), { recursive: true })
+    }
+  })
+
   test('mends a file of the wrong size and a link to nothing', async () => {
     const { model } = served()
     const snapshot = await resolveModel('org/name')

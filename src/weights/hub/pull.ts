@@ -131,18 +131,21 @@ async function each<T, R>(
   work: (item: T, joint: AbortSignal) => Promise<R>,
 ): Promise<R[]> {
   const failure = new AbortController()
-  const joint = AbortSignal.any(signal === undefined ? [failure.signal] : [failure.signal, signal])
+  const abort = (): void => failure.abort(signal?.reason)
+  signal?.throwIfAborted()
+  signal?.addEventListener('abort', abort)
   const limit = pLimit(CONNECTIONS)
   const started = items.map(item =>
     limit(async () => {
-      joint.throwIfAborted()
-      return work(item, joint)
+      failure.signal.throwIfAborted()
+      return work(item, failure.signal)
     }).catch(error => {
       failure.abort(error)
       throw error
     }),
   )
   await Promise.allSettled(started)
+  signal?.removeEventListener('abort', abort)
   failure.signal.throwIfAborted()
   return Promise.all(started)
 }
