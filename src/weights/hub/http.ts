@@ -210,8 +210,8 @@ function problemOf(hub: Hub, url: URL, answer: Answer, { model, what }: Question
     )
   }
   // A CDN says so of an address that has expired; another try gets a new one.
-  const isElsewhere = url.origin !== new URL(hub.endpoint).origin
-  if (isElsewhere || status === 408 || status === 429 || status >= 500) {
+  const isCdn = url.origin !== new URL(hub.endpoint).origin && !headers.get('x-error-code')
+  if (isCdn || status === 408 || status === 429 || status >= 500) {
     return new Interrupted(`${url.origin}: answers ${status} when asked for ${what}; try again later.`)
   }
   if (status === 401 || status === 403)
