@@ -1,28 +1,29 @@
 import { type Backward, backwardPass } from './backward.ts'
-import { type ImageRow, imageRows } from './decode/prompt.ts'
+import { imageRuns } from './decode/prompt.ts'
 import { forwardTo } from './grad/chain.ts'
 import { evaluateDimension, sizeOf } from './graph/dimension.ts'
 import { type Graph, nodesOf } from './graph/graph.ts'
 import { nodeKinds } from './graph/tensor.ts'
 import type { Geometry } from './image/geometry.ts'
 import type { Image } from './image/image.ts'
-import type { Model, PreparedImage, VisionModel } from './models/model.ts'
-import { type Engine, float32Value, floats, type Session, type Value, type Values } from './onnx/session.ts'
+import { resize } from './image/resize.ts'
+import type { Feed, ImageFeatures, ImageRow, Model, PreparedImage, VisionModel } from './models/model.ts'
+import { type Engine, float32Value, floats, type Session, type Values } from './onnx/session.ts'
 import { sessionCache } from './onnx/session-cache.ts'
 
 // From pictures to the rows that stand for them in a prompt.
-// B pictures · H, W the model's input in pixels · T rows of a picture · C width of the language model
+// B views of pictures · T rows of a view · C width of the language model
 
 /** The sessions of one vision encoder and its connector, opened when first needed. */
 export interface VisionSessions {
-  /** `pixel_values` [B,3,H,W] -> `image_features` [B,T,C]. */
+  /** `pixel_values` [B,...] -> `image_features` [B,T,C]. */
   encode(): Promise<Session>
   /** The same, with what `backward` needs of the way as outputs too. */
   encodeWithHidden(): Promise<Session>
   /** From `image_features` down to `pixel_values`. */
   backward(): Backward
-  /** How many pictures go through the encoder in one run. */
-  readonly picturesAtOnce: number
+  /** How many views such as those of a picture go through the encoder in one run. */
+  viewsAtOnce(image: PreparedImage): number
   release(): Promise<void>
 }
 
@@ -39,7 +40,7 @@ export function visionSessions(engine: Engine, { encode }: VisionModel): VisionS
       backward ??= backwardPass('backward', chain, cache)
       return backward
     },
-    picturesAtOnce: Math.max(1, Math.floor(batchBytes / largestResult(forward))),
+    viewsAtOnce: image => Math.max(1, Math.floor(batchBytes / largestResult(forward, feedsOf(image)))),
     release: cache.release,
   }
 }
@@ -47,11 +48,23 @@ export function visionSessions(engine: Engine, { encode }: VisionModel): VisionS
 /** What the largest result of an encoder's run may take. There are about three of its size at a time. */
 const batchBytes = 128 * 2 ** 20
 
-/** Bytes of the largest result that one picture has in a graph of float32. */
-function largestResult(graph: Graph): number {
-  const sizes = nodesOf(graph).flatMap(({ kind, results }) => (nodeKinds[kind] === 'leaf' ? [] : results))
-  return Math.max(...sizes.map(({ shape }) => 4 * evaluateDimension(sizeOf(shape), { B: 1 })))
+/** Bytes of the largest result that one view has in a graph of float32. */
+function largestResult(graph: Graph, feeds: Readonly<Record<string, Feed>>): number {
+  const nodes = nodesOf(graph)
+  const named = nodes.flatMap(({ kind, value, results }) => {
+    const shape = kind === 'Input' ? feeds[value as string]?.shape : undefined
+    return (shape ?? []).map((size, axis) => [results[0]?.shape[axis], size] as const)
+  })
+  const sizes = { ...Object.fromEntries(named), B: 1 }
+  const results = nodes.flatMap(node => (nodeKinds[node.kind] === 'leaf' ? [] : node.results))
+  return Math.max(...results.map(({ shape }) => 4 * evaluateDimension(sizeOf(shape), sizes)))
 }
+
+/** All inputs of the encoder for a picture. */
+const feedsOf = ({ pixelValues, shape, feeds }: PreparedImage): Readonly<Record<string, Feed>> => ({
+  ...feeds,
+  pixel_values: float32Value(pixelValues, shape),
+})
 
 /** A model that can encode. */
 export interface Encoder {
@@ -59,66 +72,124 @@ export interface Encoder {
   readonly vision: VisionSessions
 }
 
-/** A picture as the decoder takes it, and where its cells lie. */
+/** A picture as a prompt takes it, and where its cells lie. */
 export interface EncodedImage {
-  readonly rows: ImageRow[]
+  readonly features: ImageFeatures
+  /** What stands for it: these texts, and a run of rows between each two. */
+  readonly texts: readonly string[]
+  readonly runs: readonly ImageRow[][]
   readonly geometry: Geometry
 }
 
-/** One pass through the vision encoder and the connector. */
+/** One picture through the vision encoder and the connector. */
 export async function encodeImage(
   encoder: Encoder,
   image: Image,
   signal?: AbortSignal,
 ): Promise<EncodedImage> {
-  const prepared = encoder.model.vision.preprocess(image)
-  const [rows] = await encodeAll(encoder, [prepared], signal)
-  return { rows: rows as ImageRow[], geometry: prepared.geometry }
+  const [encoded] = await encodeAll(encoder, [encoder.model.vision.preprocess(image)], signal)
+  return encoded as EncodedImage
 }
 
-/** The rows of each picture, several pictures in one pass where their memory allows. */
+/** A crop, enlarged where the model would not see more of it than it saw in the picture. */
+export function encodeCrop(encoder: Encoder, crop: Image, signal?: AbortSignal): Promise<EncodedImage> {
+  const { width, height } = encoder.model.vision.enlarged(crop)
+  const isEnlarged = width !== crop.width || height !== crop.height
+  return encodeImage(encoder, isEnlarged ? resize(crop, { width, height }, 'bicubic') : crop, signal)
+}
+
+/** Several pictures, their views together in one pass where they have one shape and their memory allows. */
 export async function encodeAll(
   encoder: Encoder,
   images: readonly PreparedImage[],
   signal?: AbortSignal,
-): Promise<ImageRow[][]> {
+): Promise<EncodedImage[]> {
+  for (const image of images) requireRoom(encoder, image)
   const session = await encoder.vision.encode()
-  const rows: ImageRow[][] = []
-  const { picturesAtOnce } = encoder.vision
-  for (let from = 0; from < images.length; from += picturesAtOnce) {
-    signal?.throwIfAborted()
-    const batch = images.slice(from, from + picturesAtOnce)
-    const outputs = await session.run({ pixel_values: stackPixels(batch) })
-    rows.push(...rowsOf(floats(outputs, 'image_features'), encoder.model))
+  const encoded = new Map<PreparedImage, EncodedImage>()
+  for (const alike of groupsByShape(images)) {
+    const parts: Float32Array[] = []
+    for (const feeds of batchesOf(encoder, alike)) {
+      signal?.throwIfAborted()
+      parts.push(floats(await session.run(feeds), 'image_features'))
+    }
+    const features = joined(parts)
+    const perView = features.length / alike.reduce((views, { shape }) => views + (shape[0] as number), 0)
+    let start = 0
+    for (const image of alike) {
+      const end = start + perView * (image.shape[0] as number)
+      encoded.set(image, encodedImage(encoder.model, image, features.subarray(start, end)))
+      start = end
+    }
   }
-  return rows
+  return images.map(image => encoded.get(image) as EncodedImage)
 }
 
-/** One pass of one picture: the encoder's input, its states and the features, by the names of its cuts. */
+/** A picture with its features, [B,T,C]. */
+export function encodedImage(model: Model, image: PreparedImage, data: Float32Array): EncodedImage {
+  const { texts, geometry } = image
+  const width = model.language.hiddenSize
+  const features = { rows: data.length / width, width, data, grid: geometry.grid }
+  return { features, texts, runs: imageRuns(features, image.runs), geometry }
+}
+
+/** A picture whose rows alone are more than a prompt can have is refused before it is encoded. */
+function requireRoom({ model }: Encoder, { runs }: PreparedImage): void {
+  const positions = runs.reduce((sum, run) => sum + run.length, 0)
+  const { maxPositions } = model.language
+  if (positions <= maxPositions) return
+  throw new Error(
+    `picture: takes ${positions} positions, the model has room for ${maxPositions}. Give a smaller picture.`,
+  )
+}
+
+/** Pictures whose views can go through the encoder together: of one shape, and with the same other inputs. */
+function groupsByShape(images: readonly PreparedImage[]): PreparedImage[][] {
+  const groups = new Map<string, PreparedImage[]>()
+  for (const image of images) {
+    const { rows, columns } = image.geometry.grid
+    const others = Object.keys(image.feeds).length === 0 ? '' : `${rows}x${columns}`
+    const key = `${image.shape.slice(1)} ${others}`
+    groups.set(key, [...(groups.get(key) ?? []), image])
+  }
+  return [...groups.values()]
+}
+
+/** The encoder's feeds for views of one shape, as many at once as `viewsAtOnce` says. */
+export function* batchesOf(encoder: Encoder, images: readonly PreparedImage[]): Generator<Values, void> {
+  const [{ shape, feeds }] = images as [PreparedImage, ...PreparedImage[]]
+  const views = images.flatMap(image => partsOf(image.pixelValues, image.shape[0] as number))
+  const atOnce = encoder.vision.viewsAtOnce(images[0] as PreparedImage)
+  for (let from = 0; from < views.length; from += atOnce) {
+    const batch = views.slice(from, from + atOnce)
+    yield { ...feeds, pixel_values: float32Value(joined(batch), [batch.length, ...shape.slice(1)]) }
+  }
+}
+
+/** One pass of some views: the encoder's inputs, its states and the features, by the names of its cuts. */
 export async function encodeWithHidden(
   encoder: Encoder,
-  { pixelValues, shape }: PreparedImage,
+  feeds: Values,
   signal?: AbortSignal,
 ): Promise<Values> {
   const session = await encoder.vision.encodeWithHidden()
   signal?.throwIfAborted()
-  const pixels = { pixel_values: float32Value(pixelValues, shape) }
-  return { ...pixels, ...(await session.run(pixels)) }
+  return { ...feeds, ...(await session.run(feeds)) }
 }
 
-function stackPixels(images: readonly PreparedImage[]): Value {
-  const [first, ...others] = images as [PreparedImage, ...PreparedImage[]]
-  if (others.length === 0) return float32Value(first.pixelValues, first.shape)
-  const size = first.pixelValues.length
-  const stacked = new Float32Array(images.length * size)
-  for (const [i, { pixelValues }] of images.entries()) stacked.set(pixelValues, i * size)
-  return float32Value(stacked, [images.length, ...first.shape.slice(1)])
-}
-
-/** Features [B,T,C] as the rows of each picture. */
-export function rowsOf(features: Float32Array, { vision, language }: Model): ImageRow[][] {
-  const [rows, width] = [vision.imageTokens, language.hiddenSize]
-  return Array.from({ length: features.length / (rows * width) }, (_, i) =>
-    imageRows({ rows, width, data: features.subarray(i * rows * width, (i + 1) * rows * width) }),
+const partsOf = (data: Float32Array, count: number): Float32Array[] =>
+  Array.from({ length: count }, (_, i) =>
+    data.subarray((i * data.length) / count, ((i + 1) * data.length) / count),
   )
+
+/** One after another; a single one is not copied. */
+export function joined(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0] as Float32Array
+  const whole = new Float32Array(parts.reduce((length, part) => length + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
 }

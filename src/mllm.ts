@@ -1,7 +1,7 @@
-import { type Prompt, placeImages } from './decode/prompt.ts'
+import { expandImages, placeImages } from './decode/prompt.ts'
 import { type DecoderSessions, decoderSessions } from './decode/sessions.ts'
 import { type EncodedImage, type VisionSessions, visionSessions } from './encode.ts'
-import type { Model } from './models/model.ts'
+import type { Model, Prompt } from './models/model.ts'
 import type { Engine } from './onnx/session.ts'
 import { renderChat } from './text/chat-template.ts'
 import type { Tokenizer } from './text/tokenizer.ts'
@@ -74,25 +74,28 @@ function closable(engine: Engine): { engine: Engine; close(): Promise<void> } {
 
 /** The model's prompt for a question about pictures. It ends exactly where the answer starts. */
 export function promptFor(mllm: Mllm, question: string, images: readonly EncodedImage[]): Prompt {
-  const ids =
+  const { text, bare } =
     mllm.promptStyle === 'chat'
-      ? chatIds(mllm, question, images.length)
-      : plainIds(mllm, question, images.length)
+      ? chatPrompt(mllm, question, images.length)
+      : { text: mllm.model.plainPrompt(question, images.length, mllm.imageToken), bare: false }
+  const texts = images.map(image => image.texts)
+  const ids = mllm.tokenizer.encode(expandImages(text, mllm.imageToken, texts), { bare })
   return placeImages(
     ids,
     mllm.model.imageTokenId,
-    images.map(image => image.rows),
+    images.flatMap(image => image.runs),
   )
 }
 
-const plainIds = (mllm: Mllm, question: string, images: number): number[] =>
-  mllm.tokenizer.encode(mllm.model.plainPrompt(question, images, mllm.imageToken))
-
-function chatIds({ chatTemplate, tokenizer, model }: Mllm, question: string, images: number): number[] {
+function chatPrompt(
+  { chatTemplate, tokenizer, model }: Mllm,
+  question: string,
+  images: number,
+): { text: string; bare: boolean } {
   if (chatTemplate === null)
     throw new Error('this checkpoint has no chat template. Use the plain prompt instead.')
   const [bos, eos] = [tokenizer.special('bos_token'), tokenizer.special('eos_token')]
   const text = renderChat(chatTemplate, images, model.instruct(question), { bos_token: bos, eos_token: eos })
   // A template that writes the first token itself shall not get it twice.
-  return tokenizer.encode(text, { bare: bos !== undefined && text.startsWith(bos) })
+  return { text, bare: bos !== undefined && text.startsWith(bos) }
 }

@@ -4,14 +4,14 @@ import { type Blocks, blocksFor, joinMaps } from './crop/tiles.ts'
 import { Context } from './decode/context.ts'
 import { greedy } from './decode/greedy.ts'
 import { attention } from './decode/probe.ts'
-import type { Prompt } from './decode/prompt.ts'
-import { encodeImage } from './encode.ts'
-import { type Grid, wholePicture } from './image/geometry.ts'
+import { encodeCrop } from './encode.ts'
+import { type Grid, gridOfPicture, spread, tiling } from './image/geometry.ts'
 import { type Box, cropImage, type Image } from './image/image.ts'
 import type { InputGradientVariant } from './importance/input-gradient.ts'
 import { type Looker, type MapMethod, type Method, mapMethods, parseMethod } from './importance/method.ts'
 import { relativeAttention } from './importance/relative-attention.ts'
 import { type Mllm, promptFor } from './mllm.ts'
+import type { Prompt } from './models/model.ts'
 import {
   type AskOptions,
   type Checked,
@@ -238,24 +238,23 @@ export class Picture {
     })
     // One cache for all blocks, beside that of the whole picture, which the answers go on from.
     const context = new Context(this.#mllm.decoder)
+    const cells = gridOfPicture((this.#blocks[0] as View).geometry)
     const maps: Float32Array[] = []
     for (const [i, block] of this.#blocks.entries()) {
-      maps.push(await timer.time('mapMs', () => mapOf(block, context, asked)))
+      const map = await timer.time('mapMs', () => mapOf(block, context, asked))
+      maps.push(spread(map, block.geometry, tiling(block.geometry.source, cells)))
       block.forgetHidden()
       onProgress?.('map', { done: i + 1, total: blocks.boxes.length })
     }
-    const cells = (this.#blocks[0] as View).geometry.grid
     const grid = { rows: blocks.rows * cells.rows, columns: blocks.columns * cells.columns }
     const { width, height } = this.image
-    const source = { width, height }
-    const geometry = { source, view: wholePicture(source), grid }
-    return { ...grid, values: joinMaps(maps, blocks, cells), geometry }
+    return { ...grid, values: joinMaps(maps, blocks, cells), geometry: tiling({ width, height }, grid) }
   }
 
   async #answerFromCrop(question: string, crop: Box, options: AskOptions, timer: Timer): Promise<string> {
     options.onProgress?.('crop answer')
     const region = cropImage(this.image, crop)
-    const encoded = await timer.time('encodeCropMs', () => encodeImage(this.#mllm, region, options.signal))
+    const encoded = await timer.time('encodeCropMs', () => encodeCrop(this.#mllm, region, options.signal))
     const prompt = promptFor(this.#mllm, question, [this.#whole.encoded, encoded])
     return timer.time('answerMs', () => this.#answer(prompt, 'answer', options))
   }

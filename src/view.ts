@@ -1,13 +1,13 @@
 import type { Context, ProbeOptions } from './decode/context.ts'
-import type { ImageRow, Prompt } from './decode/prompt.ts'
-import { type EncodedImage, encodeAll, encodeWithHidden, rowsOf } from './encode.ts'
-import type { Geometry } from './image/geometry.ts'
+import { positionsOf } from './decode/prompt.ts'
+import { batchesOf, type EncodedImage, encodeAll, encodedImage, encodeWithHidden, joined } from './encode.ts'
+import { type Geometry, spread } from './image/geometry.ts'
 import type { Image } from './image/image.ts'
 import { type EdgeMedian, edgesOf } from './importance/input-gradient.ts'
 import type { Looker } from './importance/method.ts'
 import { type Mllm, promptFor } from './mllm.ts'
-import type { PreparedImage } from './models/model.ts'
-import { float32Value, floats, type Values } from './onnx/session.ts'
+import type { PreparedImage, PreparedLevel, Prompt } from './models/model.ts'
+import { float32Value, floats, type Value, type Values } from './onnx/session.ts'
 import type { Parts } from './options.ts'
 
 /** The paper's q': what the model attends to when asked for nothing in particular. */
@@ -33,37 +33,44 @@ export class View {
   readonly #prepared: PreparedImage
   /** Under the general prompt: attention by layer, and the gradient by pixels. */
   readonly #generalAttention = new Map<number, Float32Array>()
-  #generalGradient: Float32Array | null = null
-  readonly #edges = new Map<EdgeMedian, Float32Array>()
-  /** What the vision encoder's backward pass needs of its forward one. */
-  #hidden: Values | null = null
+  #generalGradient: readonly Float32Array[] | null = null
+  readonly #edges = new Map<string, Float32Array>()
+  /** What the vision encoder's backward pass needs of its forward one; kept where that is a single run. */
+  #hidden: Values | null
 
-  private constructor(mllm: Mllm, prepared: PreparedImage, rows: ImageRow[], hidden: Values | null) {
+  private constructor(
+    mllm: Mllm,
+    prepared: PreparedImage,
+    encoded: EncodedImage,
+    hidden: Values | null = null,
+  ) {
     this.#mllm = mllm
     this.#prepared = prepared
     this.#hidden = hidden
-    this.encoded = { rows, geometry: prepared.geometry }
+    this.encoded = encoded
   }
 
   static async see(mllm: Mllm, image: Image, signal?: AbortSignal): Promise<View> {
     const prepared = mllm.model.vision.preprocess(image)
-    const [rows] = await encodeAll(mllm, [prepared], signal)
-    return new View(mllm, prepared, rows as ImageRow[], null)
+    const [encoded] = await encodeAll(mllm, [prepared], signal)
+    return new View(mllm, prepared, encoded as EncodedImage)
   }
 
   /** A view that is to be asked for gradients by pixels: what they need of the encoder is kept from the start. */
   static async seeForGradients(mllm: Mllm, image: Image, signal?: AbortSignal): Promise<View> {
     const prepared = mllm.model.vision.preprocess(image)
-    const hidden = await encodeWithHidden(mllm, prepared, signal)
-    const [rows] = rowsOf(floats(hidden, 'image_features'), mllm.model)
-    return new View(mllm, prepared, rows as ImageRow[], hidden)
+    const [feeds, ...others] = batchesOf(mllm, [prepared])
+    if (others.length > 0) return View.see(mllm, image, signal)
+    const hidden = await encodeWithHidden(mllm, feeds as Values, signal)
+    const encoded = encodedImage(mllm.model, prepared, floats(hidden, 'image_features'))
+    return new View(mllm, prepared, encoded, hidden)
   }
 
   /** The blocks of a picture, stretched to the model's input so that their cells tile it; encoded as few batches. */
   static async seeBlocks(mllm: Mllm, blocks: readonly Image[], signal?: AbortSignal): Promise<View[]> {
     const prepared = blocks.map(block => mllm.model.vision.preprocess(block, 'stretch'))
-    const rows = await encodeAll(mllm, prepared, signal)
-    return prepared.map((one, i) => new View(mllm, one, rows[i] as ImageRow[], null))
+    const encoded = await encodeAll(mllm, prepared, signal)
+    return prepared.map((one, i) => new View(mllm, one, encoded[i] as EncodedImage))
   }
 
   get geometry(): Geometry {
@@ -75,9 +82,12 @@ export class View {
     const { question, target, signal } = asked
     const general = { ...asked, question: generalQuestion, target: null }
     return {
-      edges: median => this.#edgesOf(median),
-      inputWidth: this.#prepared.input.width,
-      cellPx: this.#mllm.model.vision.cellPx,
+      levels: this.#prepared.levels.map((level, i) => ({
+        edges: (median: EdgeMedian) => this.#edgesOf(i, median),
+        inputWidth: level.input.width,
+        cellPx: level.cellPx,
+      })),
+      join: maps => this.#join(maps),
       read: (reading, layers) => this.#read(context, question, layers, { reading, target, signal }),
       generalAttention: async layers => {
         const missing = layers.filter(layer => !this.#generalAttention.has(layer))
@@ -119,32 +129,78 @@ export class View {
     const prompt = promptFor(this.#mllm, question, [this.encoded])
     await context.hold(prompt.slice(0, -1), options.signal)
     const rows = await context.probe(prompt.at(-1) as Prompt[number], layers, options)
-    const { rows: down, columns } = this.geometry.grid
-    const first = prompt.indexOf(this.encoded.rows[this.#mllm.model.vision.firstCell] as ImageRow)
-    return rows.map(row => row.slice(first, first + down * columns))
+    const at = positionsOf(prompt, this.encoded.features)
+    const { levels } = this.#prepared
+    return rows.map(row => this.#join(levels.map(level => mapOfLevel(level, row, at))))
   }
 
-  /** dv/dx of the normalised pixels [3,H,W]: back through the prompt, the connector and the vision encoder. */
-  async #pixelGradient(context: Context, asked: ViewQuestion): Promise<Float32Array> {
+  /**
+   * One map of a map of each level. A level's cell shows what several finer ones show in parts: what it has is divided among
+   * them by area, and what all levels have of a cell is added up. That is the paper's A_si = A_st A_ti, with the share of a
+   * token's area that lies in a cell as A_ti; levels need no scale beside each other, as one softmax is over all tokens.
+   * For gradients it is the chain rule: a pixel of a coarse level stands for several of a fine one.
+   */
+  #join(maps: readonly Float32Array[]): Float32Array {
+    const { levels, geometry } = this.#prepared
+    const [first, ...others] = maps.map((map, i) => {
+      const from = (levels[i] as PreparedLevel).geometry
+      return from === geometry ? map : spread(map, from, geometry)
+    }) as [Float32Array, ...Float32Array[]]
+    if (others.length === 0) return first
+    return first.map((value, cell) => others.reduce((sum, map) => sum + (map[cell] as number), value))
+  }
+
+  /** dv/dx of the normalised pixels of each level [3,H,W]: back through the prompt, the connector and the vision encoder. */
+  async #pixelGradient(context: Context, asked: ViewQuestion): Promise<Float32Array[]> {
     const { question, target, signal, onParts } = asked
-    const { model, decoder, vision: sessions } = this.#mllm
+    const { decoder, vision: sessions } = this.#mllm
     const prompt = promptFor(this.#mllm, question, [this.encoded])
     context.keepLayerInputs()
     await context.hold(prompt, signal)
-    const total = decoder.backward('likeliest').steps + sessions.backward().steps
+    const batches = [...batchesOf(this.#mllm, [this.#prepared])]
+    const total = decoder.backward('likeliest').steps + batches.length * sessions.backward().steps
     let done = 0
     const options = { signal, onStep: () => onParts?.({ done: ++done, total }) }
     const byRow = await context.inputGradient({ target, ...options })
-    const [rows, width] = [model.vision.imageTokens, model.language.hiddenSize]
-    const first = prompt.indexOf(this.encoded.rows[0] as ImageRow)
-    const byFeature = float32Value(byRow.subarray(first * width, (first + rows) * width), [1, rows, width])
-    this.#hidden ??= await encodeWithHidden(this.#mllm, this.#prepared, signal)
-    return sessions.backward().run(this.#hidden, byFeature, options)
+    const byFeature = this.#byFeature(byRow, positionsOf(prompt, this.encoded.features))
+    const byPixels: Float32Array[] = []
+    let start = 0
+    for (const feeds of batches) {
+      const hidden = this.#hidden ?? (await encodeWithHidden(this.#mllm, feeds, signal))
+      if (batches.length === 1) this.#hidden = hidden
+      const features = hidden.image_features as Value
+      const end = start + features.data.length
+      const gradient = float32Value(byFeature.subarray(start, end), features.shape)
+      byPixels.push(await sessions.backward().run(hidden, gradient, options))
+      start = end
+    }
+    const gradient = joined(byPixels)
+    return this.#prepared.levels.map(level => level.pixelsOf(gradient))
   }
 
-  #edgesOf(median: EdgeMedian): Float32Array {
-    const edges = this.#edges.get(median) ?? edgesOf(this.#prepared.input, median)
-    this.#edges.set(median, edges)
+  /** What reaches the picture's features of what reaches the rows [S,C] of a prompt, in which it stands at these positions. */
+  #byFeature(byRow: Float32Array, at: readonly number[]): Float32Array {
+    const { rows, width } = this.encoded.features
+    const gradient = new Float32Array(rows * width)
+    for (const [i, { row }] of this.encoded.runs.flat().entries()) {
+      const from = (at[i] as number) * width
+      for (let c = 0; c < width; c++) {
+        const to = row * width + c
+        gradient[to] = (gradient[to] as number) + (byRow[from + c] as number)
+      }
+    }
+    return gradient
+  }
+
+  #edgesOf(level: number, median: EdgeMedian): Float32Array {
+    const key = `${level} ${median}`
+    const { input } = this.#prepared.levels[level] as PreparedLevel
+    const edges = this.#edges.get(key) ?? edgesOf(input, median)
+    this.#edges.set(key, edges)
     return edges
   }
 }
+
+/** The map of a level: of a row over the positions of a prompt, what it has where the picture's positions `at` are. */
+const mapOfLevel = ({ positions }: PreparedLevel, row: Float32Array, at: readonly number[]): Float32Array =>
+  Float32Array.from(positions, position => (position === -1 ? 0 : (row[at[position] as number] as number)))

@@ -1,9 +1,9 @@
 import type { BackwardOptions } from '../backward.ts'
-import type { LanguageModel } from '../models/model.ts'
+import type { LanguageModel, Prompt } from '../models/model.ts'
 import { float32Value, floats, int32Value, int64Value, type Session, type Value } from '../onnx/session.ts'
 import { LayerInputs } from './layer-inputs.ts'
 import { attention, type Reading } from './probe.ts'
-import { commonPrefix, type Prompt } from './prompt.ts'
+import { commonPrefix } from './prompt.ts'
 import type { DecoderSessions } from './sessions.ts'
 
 // n cached positions · P places in the cache · S new positions · C width · K key/value heads · D head size · V vocabulary
@@ -73,17 +73,18 @@ export class Context {
   async #extend(start: number, rest: Prompt, signal?: AbortSignal): Promise<Float32Array> {
     const end = start + rest.length
     this.#requireRoom(end)
-    const inputs = await this.#embed(rest, start, signal)
+    const prompt = [...this.#held.slice(0, start), ...rest]
+    const inputs = await this.#embed(prompt, start, signal)
     const decode = await this.#sessions.decode({ hidden: this.#layerInputs !== null })
     signal?.throwIfAborted()
     this.#grow(end)
     const cache = this.#cache
-    this.#held = this.#held.slice(0, start)
+    this.#held = prompt.slice(0, start)
     const last = { last_position: int32Value([end - 1]), total_length: int32Value([end], []) }
     const into = { ...outputsOver(cache), ...this.#layerInputs?.keep(start, inputs.inputs_embeds) }
     const outputs = await decode.run({ ...inputs, ...cache, ...last }, into)
     if (this.#cache !== cache) throw new Error('context: cleared while in use. Wait for its answers first.')
-    this.#held = [...this.#held, ...rest]
+    this.#held = prompt
     return floats(outputs, 'logits')
   }
 
@@ -102,7 +103,7 @@ export class Context {
     signal?.throwIfAborted()
     this.#grow(this.length + 1)
     const feeds = {
-      ...(await this.#embed([next], this.length, signal)),
+      ...(await this.#embed([...this.#held, next], this.length, signal)),
       ...this.#cache,
       length: int64Value([this.length]),
       target: int64Value([target ?? 0]),
@@ -126,7 +127,7 @@ export class Context {
     const feeds = {
       ...this.#layerInputs.first(length),
       ...this.#cache,
-      ...this.#rotary(0, length),
+      ...this.#rotary(this.#held, 0),
       length: int64Value([length]),
       mask: float32Value(causalMask(length), [length, length]),
       target: int64Value([target ?? 0]),
@@ -168,22 +169,23 @@ export class Context {
     this.#places = places
   }
 
-  /** The inputs that both graphs share: `inputs_embeds` [S,C], `cos` and `sin` [S,1,D]. */
+  /** The inputs that both graphs share, from `start` on: `inputs_embeds` [S,C], `cos` and `sin` [S,1,D]. */
   async #embed(
-    rest: Prompt,
+    prompt: Prompt,
     start: number,
     signal?: AbortSignal,
   ): Promise<Record<'inputs_embeds' | 'cos' | 'sin', Value>> {
+    const rest = prompt.slice(start)
     const embeds = await embedPrompt(rest, await this.#sessions.embed(), this.#language, signal)
     return {
       inputs_embeds: float32Value(embeds, [rest.length, this.#language.hiddenSize]),
-      ...this.#rotary(start, rest.length),
+      ...this.#rotary(prompt, start),
     }
   }
 
-  #rotary(start: number, count: number): Record<'cos' | 'sin', Value> {
-    const { cos, sin } = this.#language.rotaryTables(start, count)
-    const shape = [count, 1, this.#language.headSize]
+  #rotary(prompt: Prompt, start: number): Record<'cos' | 'sin', Value> {
+    const { cos, sin } = this.#language.rotaryTables(prompt, start)
+    const shape = [prompt.length - start, 1, this.#language.headSize]
     return { cos: float32Value(cos, shape), sin: float32Value(sin, shape) }
   }
 }

@@ -1,5 +1,5 @@
+import type { Prompt } from '../models/model.ts'
 import type { Context } from './context.ts'
-import type { Prompt } from './prompt.ts'
 
 export interface GreedyOptions {
   readonly maxNewTokens: number

@@ -1,43 +1,44 @@
-/** What the vision encoder made of a picture: T rows of C numbers, float32 [T,C]. */
-export interface ImageFeatures {
-  readonly rows: number
-  readonly width: number
-  readonly data: Float32Array
-}
+import type { ImageFeatures, ImageRow, Prompt } from '../models/model.ts'
 
-/** One row of an encoded picture at its place in a prompt. */
-export interface ImageRow {
-  readonly features: ImageFeatures
-  readonly row: number
-}
+/** The rows of a picture, made once, run by run. */
+export const imageRuns = (features: ImageFeatures, runs: readonly (readonly number[])[]): ImageRow[][] =>
+  runs.map(run => run.map(row => ({ features, row })))
 
 /**
- * A prompt as the decoder takes it: a token id or a picture's row for every position. Rows are equal exactly when
- * they are the same object, so make those of a picture once, with `imageRows`.
+ * A prompt's text with the token of each picture replaced by what stands for it: its texts, with a token for a run of its
+ * rows between each two.
+ * @throws if tokens and pictures are not equally many
  */
-export type Prompt = readonly (number | ImageRow)[]
-
-export const imageRows = (features: ImageFeatures): ImageRow[] =>
-  Array.from({ length: features.rows }, (_, row) => ({ features, row }))
+export function expandImages(text: string, token: string, images: readonly (readonly string[])[]): string {
+  const [first, ...others] = text.split(token) as [string, ...string[]]
+  requirePlaces(others.length, images.length)
+  return others.reduce((whole, part, i) => whole + (images[i] as readonly string[]).join(token) + part, first)
+}
 
 /**
- * Token ids with each placeholder replaced by the rows of its picture, in order.
- * @throws if placeholders and pictures are not equally many
+ * Token ids with each placeholder replaced by a run of picture rows, in order.
+ * @throws if placeholders and runs are not equally many
  */
 export function placeImages(
   ids: readonly number[],
   placeholder: number,
-  images: readonly ImageRow[][],
+  runs: readonly ImageRow[][],
 ): Prompt {
-  const found = ids.filter(id => id === placeholder).length
-  if (found !== images.length) {
-    throw new Error(
-      `prompt: ${found} places for ${images.length} pictures. Leave the image token out of the question, and check the chat template.`,
-    )
-  }
+  requirePlaces(ids.filter(id => id === placeholder).length, runs.length)
   let next = 0
-  return ids.flatMap((id): Prompt => (id === placeholder ? (images[next++] as ImageRow[]) : [id]))
+  return ids.flatMap((id): Prompt => (id === placeholder ? (runs[next++] as ImageRow[]) : [id]))
 }
+
+function requirePlaces(found: number, expected: number): void {
+  if (found === expected) return
+  throw new Error(
+    `prompt: ${found} places for ${expected} pictures. Leave the image token out of the question, and check the chat template.`,
+  )
+}
+
+/** Where in a prompt a picture's rows stand. */
+export const positionsOf = (prompt: Prompt, features: ImageFeatures): number[] =>
+  prompt.flatMap((position, i) => (typeof position === 'object' && position.features === features ? [i] : []))
 
 /** How many positions two prompts share from the start. */
 export function commonPrefix(a: Prompt, b: Prompt): number {

@@ -76,8 +76,61 @@ const lengthInCell = (cell: number, from: number, to: number): number =>
 export const pictureShare = (geometry: Geometry): Float32Array =>
   overlap(geometry, wholePicture(geometry.source))
 
+/**
+ * A map on another grid of the same picture: what a cell has is divided among the cells that lie in it, by area, so that
+ * sums stay as they are. What lies outside the other grid is lost.
+ *
+ * @param values [rows, columns] of `from`, row by row
+ * @returns [rows, columns] of `to`
+ */
+export function spread(values: Float32Array, from: Geometry, to: Geometry): Float32Array {
+  const [rows, columns] = [sharesOf(from, to, 'rows'), sharesOf(from, to, 'columns')]
+  const spreadOut = new Float32Array(to.grid.rows * to.grid.columns)
+  for (const [fromRow, toRow, downShare] of rows) {
+    for (const [fromColumn, toColumn, acrossShare] of columns) {
+      const at = toRow * to.grid.columns + toColumn
+      const value = values[fromRow * from.grid.columns + fromColumn] as number
+      spreadOut[at] = (spreadOut[at] as number) + downShare * acrossShare * value
+    }
+  }
+  return spreadOut
+}
+
+/** Along an axis: which share of each cell of `from` lies in which cell of `to`, where it is not 0. */
+function sharesOf(
+  from: Geometry,
+  to: Geometry,
+  axis: keyof Grid,
+): [from: number, to: number, share: number][] {
+  const [start, length] = axis === 'rows' ? (['y', 'height'] as const) : (['x', 'width'] as const)
+  const scale = from.view[length] / from.grid[axis] / (to.view[length] / to.grid[axis])
+  const offset = ((from.view[start] - to.view[start]) / to.view[length]) * to.grid[axis]
+  const shares: [number, number, number][] = []
+  for (let i = 0; i < from.grid[axis]; i++) {
+    const [begin, end] = [offset + i * scale, offset + (i + 1) * scale]
+    for (let j = Math.max(0, Math.floor(begin)); j < Math.min(to.grid[axis], end); j++) {
+      const share = lengthInCell(j, begin, end) / scale
+      if (share > 0) shares.push([i, j, share])
+    }
+  }
+  return shares
+}
+
 /** The picture as a box. */
 export const wholePicture = ({ width, height }: Size): Box => ({ x: 0, y: 0, width, height })
+
+/** The cells of a grid that tile a picture. */
+export const tiling = (source: Size, grid: Grid): Geometry => ({ source, view: wholePicture(source), grid })
+
+/** How many cells the picture has, those in padding left out. */
+export function gridOfPicture(geometry: Geometry): Grid {
+  const { width, height } = cellSize(geometry)
+  const { source } = geometry
+  return {
+    rows: Math.max(1, Math.round(source.height / height)),
+    columns: Math.max(1, Math.round(source.width / width)),
+  }
+}
 
 /** The same map on the picture enlarged `factor` times. */
 export const scaleGeometry = ({ source, view, grid }: Geometry, factor: number): Geometry => ({

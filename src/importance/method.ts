@@ -3,7 +3,7 @@ import { gradientAttention, meanOfLayers } from './gradient-attention.ts'
 import { type EdgeMedian, type InputGradientVariant, inputGradient } from './input-gradient.ts'
 import { relativeAttention } from './relative-attention.ts'
 
-// H, W the model's input in pixels · L layers asked for · N cells of the map, row by row
+// D levels of detail, each of H x W pixels · L layers asked for · N cells of the map, row by row
 
 /** What a method may ask of the model about a picture, under the question and under the general description prompt. */
 export interface Looker {
@@ -11,10 +11,17 @@ export interface Looker {
   read(reading: Reading, layers: readonly number[]): Promise<Float32Array[]>
   /** Its attention under the general description prompt, which depends on the picture alone. */
   generalAttention(layers: readonly number[]): Promise<Float32Array[]>
-  /** How the log probability of the token explained changes with each normalised pixel: [3,H,W]. */
-  pixelGradient(): Promise<Float32Array>
+  /** How the log probability of the token explained changes with each normalised pixel of each level: [D] [3,H,W]. */
+  pixelGradient(): Promise<readonly Float32Array[]>
   /** That of the likeliest token under the general description prompt. */
-  generalPixelGradient(): Promise<Float32Array>
+  generalPixelGradient(): Promise<readonly Float32Array[]>
+  readonly levels: readonly LookerLevel[]
+  /** One map [N] of a map of each level. */
+  join(maps: readonly Float32Array[]): Float32Array
+}
+
+/** The picture as a whole, in more or less detail. */
+interface LookerLevel {
   /** 1 at edges of what the model is shown, 0 elsewhere: [H,W]. */
   edges(median: EdgeMedian): Float32Array
   /** W, and the side of a cell. */
@@ -62,10 +69,13 @@ export const mapMethods: Readonly<Record<MapMethod, MapMethodTraits>> = {
   'pure-grad': {
     map: async (looker, { variant }) => {
       const isPaper = variant === 'paper'
-      const gradient = await looker.pixelGradient()
+      const gradients = await looker.pixelGradient()
       const general = isPaper ? null : await looker.generalPixelGradient()
-      const edges = looker.edges(isPaper ? 3 : 7)
-      return inputGradient(gradient, general, edges, looker.inputWidth, looker.cellPx)
+      const maps = looker.levels.map((level, i) => {
+        const [own, base] = [gradients[i] as Float32Array, general?.[i] ?? null]
+        return inputGradient(own, base, level.edges(isPaper ? 3 : 7), level.inputWidth, level.cellPx)
+      })
+      return looker.join(maps)
     },
     readsLayers: false,
     hasTarget: true,

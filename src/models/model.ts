@@ -1,8 +1,8 @@
 import type { Chain } from '../grad/chain.ts'
 import type { Graph } from '../graph/graph.ts'
-import type { Tensor } from '../graph/tensor.ts'
-import type { Geometry } from '../image/geometry.ts'
-import type { Image } from '../image/image.ts'
+import type { DType, Tensor } from '../graph/tensor.ts'
+import type { Geometry, Grid } from '../image/geometry.ts'
+import type { Image, Size } from '../image/image.ts'
 import type { Fit } from '../image/preprocess.ts'
 import type { TensorStore } from '../nn/weights.ts'
 
@@ -16,6 +16,27 @@ export interface ModelFiles {
   readonly fit: Fit | null
 }
 
+/** What the vision encoder made of a picture: R rows of C numbers, float32 [R,C]. */
+export interface ImageFeatures {
+  readonly rows: number
+  readonly width: number
+  readonly data: Float32Array
+  /** Of the picture's map: of a picture that is seen in one view, how its rows lie in it. */
+  readonly grid: Grid
+}
+
+/** One row of an encoded picture at its place in a prompt. */
+export interface ImageRow {
+  readonly features: ImageFeatures
+  readonly row: number
+}
+
+/**
+ * A prompt as the decoder takes it: a token id or a picture's row for every position. Rows are equal exactly when
+ * they are the same object, so make those of a picture once, with `imageRuns`.
+ */
+export type Prompt = readonly (number | ImageRow)[]
+
 /** The decoder half of a model: three expressions over one key/value cache. */
 export interface LanguageModel {
   readonly layers: number
@@ -25,8 +46,8 @@ export interface LanguageModel {
   readonly headSize: number
   /** The cache of one layer is [1, kvHeads, places, headSize], twice. */
   readonly cache: { readonly kvHeads: number; readonly headSize: number }
-  /** cos and sin of `count` positions from `start`, each [count, headSize]. */
-  rotaryTables(start: number, count: number): { cos: Float32Array; sin: Float32Array }
+  /** cos and sin for the positions of a prompt from `start` on, each [S-start,headSize]. */
+  rotaryTables(prompt: Prompt, start: number): { cos: Float32Array; sin: Float32Array }
   embed(): Graph
   /** With `hidden`, the input of every layer but the first is an output too: `hidden.1`, ... each [S,C]. */
   decode(options?: { readonly hidden: boolean }): Graph
@@ -58,25 +79,56 @@ export interface Unrolled extends Chain {
 
 /** The picture half of a model: encoder and connector in one graph. */
 export interface VisionModel {
-  /** From `pixel_values` [B,3,H,W] to `image_features` [B,T,C], cut between layers. */
+  /**
+   * From `pixel_values` [B,...], one or several views of a picture or of several, to `image_features` [B,T,C], cut
+   * between layers.
+   */
   encode(): Chain
-  /** T: positions that one picture takes in the prompt. */
-  readonly imageTokens: number
-  /** Which of them is the first cell of the map; the cells follow in row-major order. */
-  readonly firstCell: number
-  /** Side of a cell, in pixels of the model's input. */
-  readonly cellPx: number
   /** @param fit overrides how the picture is fitted to the model's input */
   preprocess(image: Image, fit?: Fit): PreparedImage
+  /**
+   * The size that a crop is brought to before it is preprocessed, so that it is seen in more detail than as a part of
+   * the picture. Its own where `preprocess` enlarges a small picture by itself.
+   */
+  enlarged(crop: Size): Size
 }
 
-/** A picture as the model takes it: pixel values of a shape such as [1,3,H,W], and where its cells lie in the source. */
+/** A picture as the model takes it: B views, which make B * T rows of features. */
 export interface PreparedImage {
+  /** The encoder's `pixel_values`. */
   readonly pixelValues: Float32Array
+  /** [B,...] */
   readonly shape: readonly number[]
-  /** The same pixels before they were scaled and normalised. */
-  readonly input: Image
+  /** The encoder's other inputs. Pictures whose views have one shape, and whose maps have one grid, have the same ones. */
+  readonly feeds: Readonly<Record<string, Feed>>
+  /** What the picture's token in the text of a prompt is replaced by: these texts, with a token for a run between each two. */
+  readonly texts: readonly string[]
+  /** For each run, which rows of the features its positions take. */
+  readonly runs: readonly (readonly number[])[]
+  /** How much of the picture's detail the views show, the whole of it each: one level, or a coarse and a fine one. */
+  readonly levels: readonly PreparedLevel[]
+  /** Where the cells of the map lie that the levels' maps are joined to. */
   readonly geometry: Geometry
+}
+
+/** Numbers for an input of a graph; row-major. */
+export interface Feed {
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array
+}
+
+/** The picture as a whole: one view of it, or several side by side. */
+export interface PreparedLevel {
+  /** Its H x W pixels before they were scaled and normalised. */
+  readonly input: Image
+  /** Side of a cell in these pixels. */
+  readonly cellPx: number
+  readonly geometry: Geometry
+  /** For each cell, the position among those of the picture (all runs) that shows it; -1: none does. */
+  readonly positions: readonly number[]
+  /** Of a gradient by all `pixel_values`, that by these pixels: [3,H,W]. */
+  pixelsOf(gradient: Float32Array): Float32Array
 }
 
 /** What the rest of the project needs to know of a model. Methods see this and never a model's name. */

@@ -20,18 +20,18 @@ export interface Rope {
 }
 
 /**
- * Rotary tables for positions `start` to `start + count`: cos and sin, each [count, headSize], the two halves of a
- * row equal, as the reference implementation lays them out.
+ * Rotary tables for S positions: cos and sin, each [S, headSize], the two halves of a row equal, as the reference
+ * implementation lays them out.
  */
 export function rotaryTables(
   rope: Rope,
-  start: number,
-  count: number,
+  positions: readonly number[],
 ): { cos: Float32Array; sin: Float32Array } {
   const frequencies = inverseFrequencies(rope)
-  const [cos, sin] = [new Float32Array(count * rope.headSize), new Float32Array(count * rope.headSize)]
-  for (let i = 0; i < cos.length; i++) {
-    const position = start + Math.floor(i / rope.headSize)
+  const size = positions.length * rope.headSize
+  const [cos, sin] = [new Float32Array(size), new Float32Array(size)]
+  for (let i = 0; i < size; i++) {
+    const position = positions[Math.floor(i / rope.headSize)] as number
     // The reference multiplies in float32, and for late positions that rounding is the larger part of the error.
     const angle = Math.fround(position * (frequencies[i % frequencies.length] as number))
     cos[i] = Math.cos(angle)

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { Context } from '../../src/decode/context.ts'
 import { argmax, greedy } from '../../src/decode/greedy.ts'
-import type { Prompt } from '../../src/decode/prompt.ts'
 import type { DecoderSessions } from '../../src/decode/sessions.ts'
+import type { Prompt } from '../../src/models/model.ts'
 import { temporaryFolder } from '../weights/temporary.ts'
 import { openTinyLlama, runPlainly, tinyLlama } from './plain-llama.ts'
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import type { ImageRow, Prompt } from '../../src/decode/prompt.ts'
 import { type DecoderSessions, decoderSessions } from '../../src/decode/sessions.ts'
 import { type LlamaConfig, llamaConfig } from '../../src/models/llama/config.ts'
 import { llama } from '../../src/models/llama/language.ts'
+import type { ImageRow, Prompt } from '../../src/models/model.ts'
 import { weightsAt } from '../../src/nn/weights.ts'
 import type { Engine } from '../../src/onnx/session.ts'
 import { openNodeEngine } from '../../src/onnx/session-node.ts'
@@ -84,7 +84,12 @@ export async function openTinyLlama(
 
 /** A picture's rows, random. */
 export function randomImage(rows: number, width: number, seed: number): ImageRow[] {
-  const features = { rows, width, data: Float32Array.from(randomArray([rows, width], seed).data) }
+  const features = {
+    rows,
+    width,
+    data: Float32Array.from(randomArray([rows, width], seed).data),
+    grid: { rows: 1, columns: rows },
+  }
   return Array.from({ length: rows }, (_, row) => ({ features, row }))
 }
 

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Prompt } from '../../src/decode/prompt.ts'
 import { commonPrefix } from '../../src/decode/prompt.ts'
 import { encodeImage } from '../../src/encode.ts'
 import { decodeImage } from '../../src/image/decode-node.ts'
 import type { Image } from '../../src/image/image.ts'
 import { load } from '../../src/load-node.ts'
 import { type Mllm, makeMllm, promptFor } from '../../src/mllm.ts'
+import type { Prompt } from '../../src/models/model.ts'
 import type { Engine } from '../../src/onnx/session.ts'
 import { Picture } from '../../src/picture.ts'
 import { modelPath, picturePath } from '../models/fixtures.ts'
@@ -99,7 +99,7 @@ describe('a question costs no work twice', () => {
       rest(promptFor(mllm, next, [encoded]), promptFor(mllm, general, [encoded]).slice(0, -1)),
       'probe',
     ])
-    expect(Number(ran[0])).toBeLessThan(mllm.model.vision.imageTokens)
+    expect(Number(ran[0])).toBeLessThan(encoded.features.rows)
     expect(await during(() => picture.look(next))).toEqual(['probe'])
   })
 

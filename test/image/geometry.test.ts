@@ -4,9 +4,12 @@ import {
   cellSize,
   cellToBox,
   type Geometry,
+  gridOfPicture,
   overlap,
   pictureShare,
   pointToCell,
+  spread,
+  tiling,
   wholePicture,
 } from '../../src/image/geometry.ts'
 import type { Box, Image } from '../../src/image/image.ts'
@@ -116,4 +119,50 @@ test('a stretched picture fills the grid', () => {
     0.5,
     ...Array(13).fill(0),
   ])
+})
+
+describe('a map on another grid of the picture', () => {
+  const source = { width: 12, height: 8 }
+  const whole = (rows: number, columns: number): Geometry => tiling(source, { rows, columns })
+  const sum = (values: Float32Array): number => values.reduce((total, value) => total + value, 0)
+
+  test('that is finer divides each cell among its parts', () => {
+    expect([...spread(Float32Array.of(4, 8), whole(1, 2), whole(2, 4))]).toEqual([1, 1, 2, 2, 1, 1, 2, 2])
+  })
+
+  test('that is coarser adds cells up, and divides those at a border by area', () => {
+    expect([...spread(Float32Array.of(1, 2, 3), whole(1, 3), whole(1, 1))]).toEqual([6])
+    expect([...spread(Float32Array.of(1, 2, 3), whole(1, 3), whole(1, 2))]).toEqual([2, 4])
+  })
+
+  test('with padding around the picture has nothing in the padding', () => {
+    const padded: Geometry = {
+      source,
+      view: { x: 0, y: -2, width: 12, height: 12 },
+      grid: { rows: 6, columns: 2 },
+    }
+    expect([...spread(Float32Array.of(8), whole(1, 1), padded)]).toEqual([0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0])
+    expect(gridOfPicture(padded)).toEqual({ rows: 4, columns: 2 })
+  })
+
+  test('with the same cells is the same, to the bit', () => {
+    const values = Float32Array.from({ length: 16 }, (_, i) => Math.sin(i) + 1)
+    fc.assert(
+      fc.property(geometries, geometry => {
+        expect(spread(values, geometry, { ...geometry })).toEqual(values)
+      }),
+    )
+  })
+
+  test('has the same sum, wherever both cover the picture', () => {
+    const size = fc.integer({ min: 1, max: 9 })
+    fc.assert(
+      fc.property(size, size, size, size, (rows, columns, toRows, toColumns) => {
+        const values = Float32Array.from({ length: rows * columns }, (_, i) => i + 1)
+        const other = spread(values, whole(rows, columns), whole(toRows, toColumns))
+        expect(other).toHaveLength(toRows * toColumns)
+        expect(sum(other) / sum(values)).toBeCloseTo(1, 5)
+      }),
+    )
+  })
 })

@@ -65,11 +65,10 @@ describe('a method', () => {
   const looker: Looker = {
     read: async (_, layers) => layers.map(i => layer(i, 1)),
     generalAttention: async layers => layers.map(() => layer(2, 2)),
-    pixelGradient: async () => new Float32Array(),
-    generalPixelGradient: async () => new Float32Array(),
-    edges: () => new Float32Array(),
-    inputWidth: 0,
-    cellPx: 1,
+    pixelGradient: async () => [],
+    generalPixelGradient: async () => [],
+    levels: [],
+    join: () => new Float32Array(),
   }
 
   it('makes its map of the layers asked for', async () => {

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Context } from '../../src/decode/context.ts'
 import type { Reading } from '../../src/decode/probe.ts'
-import type { Prompt } from '../../src/decode/prompt.ts'
+import { positionsOf } from '../../src/decode/prompt.ts'
 import { type EncodedImage, encodeImage } from '../../src/encode.ts'
 import { sizeOf } from '../../src/graph/dimension.ts'
 import { concat, reshape } from '../../src/graph/ops.ts'
@@ -9,6 +9,7 @@ import { dimension } from '../../src/graph/tensor.ts'
 import { decodeImage } from '../../src/image/decode-node.ts'
 import { attentionGradients } from '../../src/importance/gradient-attention.ts'
 import { type Mllm, promptFor } from '../../src/mllm.ts'
+import type { Prompt } from '../../src/models/model.ts'
 import { Picture } from '../../src/picture.ts'
 import {
   type Array32,
@@ -59,8 +60,8 @@ describe.each(cases)('LLaVA checkpoint %s: the gradient of one position is that 
       await context.hold(prompt.slice(0, -1))
       const options = { reading: gradientsOf, target }
       const rows = await context.probe(prompt.at(-1) as Prompt[number], layers, options)
-      const first = prompt.indexOf(encoded.rows[0] as Prompt[number])
-      const ofImage = rows.flatMap(row => [...row.subarray(first, first + encoded.rows.length)])
+      const at = positionsOf(prompt, encoded.features)
+      const ofImage = rows.flatMap(row => at.map(position => row[position] as number))
       const reference = arrays(`${key}.questions.${i}.attention_gradient`)
       const gradients = { shape: reference.shape, data: Float32Array.from(ofImage) }
       for (const layer of layers) expectClose(atLayer(gradients, layer), atLayer(reference, layer))
@@ -79,9 +80,10 @@ describe.each(cases)('LLaVA checkpoint %s: the gradient of one position is that 
 
     it('in the map and the crop of each layer and of all', async () => {
       const reference = arrays(`${key}.questions.${i}.gradient_attention`)
+      const cells = encoded.geometry.grid.rows * encoded.geometry.grid.columns
       for (const layer of layers) {
         const look = await picture.look(question.question, { method: 'grad-att', layers: [layer] })
-        const row = atLayer(reference, layer).subarray(mllm.model.vision.firstCell)
+        const row = atLayer(reference, layer).slice(-cells)
         expectClose(look.importance?.values as Float32Array, row)
         const { box, reason } = question.gradientCrops.layers[layer]!
         expect(look).toMatchObject({ crop: box, cropReason: reason })

@@ -20,7 +20,7 @@ const tolerance = 1e-5
 describe('rotary tables equal the reference at every position up to 100,000', () => {
   it.each(cases)('$scaling.rope_type, heads of $headSize, theta $theta', ({ cos, sin, ...rope }) => {
     positions.forEach((position, row) => {
-      const tables = rotaryTables(rope, position, 1)
+      const tables = rotaryTables(rope, [position])
       for (let channel = 0; channel < rope.headSize; channel++) {
         const pair = channel % (rope.headSize / 2)
         const where = `channel ${channel} at ${position}`
@@ -34,20 +34,20 @@ describe('rotary tables equal the reference at every position up to 100,000', ()
 describe('rotary tables', () => {
   const rope: Rope = { headSize: 6, theta: 10_000, scaling: { rope_type: 'default' } }
 
-  it('of a range are those of its positions', () => {
-    const range = rotaryTables(rope, 1000, 3)
-    const single = [1000, 1001, 1002].map(position => rotaryTables(rope, position, 1))
-    expect([...range.cos]).toEqual(single.flatMap(({ cos }) => [...cos]))
-    expect([...range.sin]).toEqual(single.flatMap(({ sin }) => [...sin]))
+  it('are those of each position', () => {
+    const together = rotaryTables(rope, [1000, 7, 1000])
+    const single = [1000, 7, 1000].map(position => rotaryTables(rope, [position]))
+    expect([...together.cos]).toEqual(single.flatMap(({ cos }) => [...cos]))
+    expect([...together.sin]).toEqual(single.flatMap(({ sin }) => [...sin]))
   })
 
   it('turn nothing at position 0', () => {
-    const { cos, sin } = rotaryTables(rope, 0, 1)
+    const { cos, sin } = rotaryTables(rope, [0])
     expect([...cos, ...sin]).toEqual([1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
   })
 
   it('of no position are empty', () => {
-    expect(rotaryTables(rope, 5, 0)).toEqual({ cos: new Float32Array(), sin: new Float32Array() })
+    expect(rotaryTables(rope, [])).toEqual({ cos: new Float32Array(), sin: new Float32Array() })
   })
 })
 

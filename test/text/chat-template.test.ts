@@ -57,7 +57,7 @@ describe('the first token of a chat prompt', () => {
       model: { imageTokenId: 400, instruct: (question: string) => question },
     }) as unknown as Mllm
   const rows = [{ features: { rows: 1, width: 1, data: new Float32Array(1) }, row: 0 }]
-  const image = { rows } as unknown as EncodedImage
+  const image = { texts: ['', ''], runs: [rows] } as unknown as EncodedImage
   const userTurn = "{{ 'USER: <image> ' + messages[0]['content'][1]['text'] }}"
 
   it('is not doubled where the template writes it', () => {

@@ -40,7 +40,8 @@ export function llama(weights: Weights, head: Weights | null, config: LlamaConfi
     maxPositions: config.max_position_embeddings,
     cache: { kvHeads: config.num_key_value_heads, headSize: cachedHeadSize(config) },
     headSize,
-    rotaryTables: (start, count) => rotaryTables({ headSize, theta, scaling }, start, count),
+    rotaryTables: (prompt, start) =>
+      rotaryTables({ headSize, theta, scaling }, prompt.map((_, position) => position).slice(start)),
     embed: () => embed(weights, config),
     decode: ({ hidden } = { hidden: false }) => decode(weights, head, config, hidden),
     probe: () => probe(weights, head, config),

@@ -47,22 +47,27 @@ function llavaVision(files: ModelFiles, places: Places, config: LlavaConfig): Vi
   const specFor = (fit: Fit | null): PreprocessSpec => parseProcessor(files.processor, fit ?? undefined)
   const declared = specFor(files.fit)
   requireInput(declared.input, vision.image_size)
+  const run = Array.from({ length: classTokens + side * side }, (_, row) => row)
   return {
-    imageTokens: side * side + classTokens,
-    firstCell: classTokens,
     encode: () => encode(places, config),
-    cellPx: vision.patch_size,
+    enlarged: crop => crop,
     preprocess(image, fit) {
       const { pixelValues, input, view } = preprocess(image, fit === undefined ? declared : specFor(fit))
       const source = { width: image.width, height: image.height }
       // Pixels past the last whole patch belong to no cell.
       const share = (side * vision.patch_size) / vision.image_size
       const covered = { ...view, width: view.width * share, height: view.height * share }
+      const geometry = { source, view: covered, grid: { rows: side, columns: side } }
+      const pixelsOf = (gradient: Float32Array): Float32Array => gradient
+      const positions = run.slice(classTokens)
       return {
         pixelValues,
-        input,
         shape: [1, 3, vision.image_size, vision.image_size],
-        geometry: { source, view: covered, grid: { rows: side, columns: side } },
+        feeds: {},
+        texts: ['', ''],
+        runs: [run],
+        levels: [{ input, cellPx: vision.patch_size, geometry, positions, pixelsOf }],
+        geometry,
       }
     },
   }
