@@ -91,9 +91,17 @@ export async function encodeImage(
   return encoded as EncodedImage
 }
 
-/** A crop, enlarged where the model would not see more of it than it saw in the picture. */
-export function encodeCrop(encoder: Encoder, crop: Image, signal?: AbortSignal): Promise<EncodedImage> {
-  const { width, height } = encoder.model.vision.enlarged(crop)
+/**
+ * A crop, enlarged where the model would not see more of it than it saw in the picture.
+ * @param room positions that it may take
+ */
+export function encodeCrop(
+  encoder: Encoder,
+  crop: Image,
+  room: number,
+  signal?: AbortSignal,
+): Promise<EncodedImage> {
+  const { width, height } = encoder.model.vision.enlarged(crop, room)
   const isEnlarged = width !== crop.width || height !== crop.height
   return encodeImage(encoder, isEnlarged ? resize(crop, { width, height }, 'bicubic') : crop, signal)
 }

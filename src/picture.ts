@@ -254,7 +254,12 @@ export class Picture {
   async #answerFromCrop(question: string, crop: Box, options: AskOptions, timer: Timer): Promise<string> {
     options.onProgress?.('crop answer')
     const region = cropImage(this.image, crop)
-    const encoded = await timer.time('encodeCropMs', () => encodeCrop(this.#mllm, region, options.signal))
+    const { maxPositions } = this.#mllm.model.language
+    const { maxNewTokens = defaultMaxNewTokens, signal } = options
+    const taken = promptFor(this.#mllm, question, [this.#whole.encoded]).length + maxNewTokens
+    const encoded = await timer.time('encodeCropMs', () =>
+      encodeCrop(this.#mllm, region, maxPositions - taken, signal),
+    )
     const prompt = promptFor(this.#mllm, question, [this.#whole.encoded, encoded])
     return timer.time('answerMs', () => this.#answer(prompt, 'answer', options))
   }

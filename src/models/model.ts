@@ -89,8 +89,9 @@ export interface VisionModel {
   /**
    * The size that a crop is brought to before it is preprocessed, so that it is seen in more detail than as a part of
    * the picture. Its own where `preprocess` enlarges a small picture by itself.
+   * @param room positions that it may take; where nothing fits, the size is its own
    */
-  enlarged(crop: Size): Size
+  enlarged(crop: Size, room: number): Size
 }
 
 /** A picture as the model takes it: B views, which make B * T rows of features. */
