@@ -5,7 +5,7 @@ import { evaluateDimension, sizeOf } from './graph/dimension.ts'
 import { type Graph, nodesOf } from './graph/graph.ts'
 import { nodeKinds } from './graph/tensor.ts'
 import type { Geometry } from './image/geometry.ts'
-import type { Image } from './image/image.ts'
+import type { Image, Size } from './image/image.ts'
 import { resize } from './image/resize.ts'
 import type { Feed, ImageFeatures, ImageRow, Model, PreparedImage, VisionModel } from './models/model.ts'
 import { type Engine, float32Value, floats, type Session, type Values } from './onnx/session.ts'
@@ -91,19 +91,23 @@ export async function encodeImage(
   return encoded as EncodedImage
 }
 
-/**
- * A crop, enlarged where the model would not see more of it than it saw in the picture.
- * @param room positions that it may take
- */
-export function encodeCrop(
+/** A crop of a picture as the model is to see it: see `enlargedCrop`. */
+export const encodeCrop = (
   encoder: Encoder,
   crop: Image,
+  picture: Size,
   room: number,
   signal?: AbortSignal,
-): Promise<EncodedImage> {
-  const { width, height } = encoder.model.vision.enlarged(crop, room)
+): Promise<EncodedImage> => encodeImage(encoder, enlargedCrop(encoder, crop, picture, room), signal)
+
+/**
+ * A crop of a picture, enlarged where the model would not see more of it than it saw in the picture.
+ * @param room positions that it may take
+ */
+export function enlargedCrop(encoder: Encoder, crop: Image, picture: Size, room: number): Image {
+  const { width, height } = encoder.model.vision.enlarged(crop, picture, room)
   const isEnlarged = width !== crop.width || height !== crop.height
-  return encodeImage(encoder, isEnlarged ? resize(crop, { width, height }, 'bicubic') : crop, signal)
+  return isEnlarged ? resize(crop, { width, height }, 'bicubic') : crop
 }
 
 /** Several pictures, their views together in one pass where they have one shape and their memory allows. */
@@ -112,7 +116,6 @@ export async function encodeAll(
   images: readonly PreparedImage[],
   signal?: AbortSignal,
 ): Promise<EncodedImage[]> {
-  for (const image of images) requireRoom(encoder, image)
   const session = await encoder.vision.encode()
   const encoded = new Map<PreparedImage, EncodedImage>()
   for (const alike of groupsByShape(images)) {
@@ -165,6 +168,7 @@ function groupsByShape(images: readonly PreparedImage[]): PreparedImage[][] {
 
 /** The encoder's feeds for views of one shape, as many at once as `viewsAtOnce` says. */
 export function* batchesOf(encoder: Encoder, images: readonly PreparedImage[]): Generator<Values, void> {
+  for (const image of images) requireRoom(encoder, image)
   const [{ shape, feeds }] = images as [PreparedImage, ...PreparedImage[]]
   const views = images.flatMap(image => partsOf(image.pixelValues, image.shape[0] as number))
   const atOnce = encoder.vision.viewsAtOnce(images[0] as PreparedImage)

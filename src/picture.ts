@@ -258,7 +258,7 @@ export class Picture {
     const { maxNewTokens = defaultMaxNewTokens, signal } = options
     const taken = promptFor(this.#mllm, question, [this.#whole.encoded]).length + maxNewTokens
     const encoded = await timer.time('encodeCropMs', () =>
-      encodeCrop(this.#mllm, region, maxPositions - taken, signal),
+      encodeCrop(this.#mllm, region, this.image, maxPositions - taken, signal),
     )
     const prompt = promptFor(this.#mllm, question, [this.#whole.encoded, encoded])
     return timer.time('answerMs', () => this.#answer(prompt, 'answer', options))

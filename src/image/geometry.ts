@@ -96,6 +96,9 @@ export function spread(values: Float32Array, from: Geometry, to: Geometry): Floa
   return spreadOut
 }
 
+/** Less of a cell than this lies in another by rounding alone. */
+const rounding = 1e-9
+
 /** Along an axis: which share of each cell of `from` lies in which cell of `to`, where it is not 0. */
 function sharesOf(
   from: Geometry,
@@ -110,7 +113,7 @@ function sharesOf(
     const [begin, end] = [offset + i * scale, offset + (i + 1) * scale]
     for (let j = Math.max(0, Math.floor(begin)); j < Math.min(to.grid[axis], end); j++) {
       const share = lengthInCell(j, begin, end) / scale
-      if (share > 0) shares.push([i, j, share])
+      if (share > rounding) shares.push([i, j, share])
     }
   }
   return shares

@@ -84,9 +84,23 @@ function toSource(window: Box, canvas: Canvas, resized: Size): Box {
   }
 }
 
-function normalise({ width, height, data }: Image, spec: PreprocessSpec): Float32Array {
+/** How bytes become numbers. */
+export type ValueSpec = Pick<PreprocessSpec, 'rescaleFactor' | 'mean' | 'std'>
+
+/** Pictures of one size, as the encoder takes them: [pictures,3,height,width]. */
+export function normaliseAll(images: readonly Image[], spec: ValueSpec): Float32Array {
+  const size = images[0]?.data.length ?? 0
+  const values = new Float32Array(images.length * size)
+  for (const [i, image] of images.entries()) normalise(image, spec, values.subarray(i * size, (i + 1) * size))
+  return values
+}
+
+function normalise(
+  { width, height, data }: Image,
+  spec: ValueSpec,
+  values: Float32Array = new Float32Array(data.length),
+): Float32Array {
   const pixels = width * height
-  const values = new Float32Array(3 * pixels)
   for (let channel = 0; channel < 3; channel++) {
     const table = normalisedBytes(spec, channel)
     for (let i = 0; i < pixels; i++) values[channel * pixels + i] = table[data[3 * i + channel]!]!
@@ -95,7 +109,7 @@ function normalise({ width, height, data }: Image, spec: PreprocessSpec): Float3
 }
 
 /** What each byte becomes, rounded to float32 after each step as NumPy does. */
-function normalisedBytes(spec: PreprocessSpec, channel: number): Float32Array {
+function normalisedBytes(spec: ValueSpec, channel: number): Float32Array {
   const mean = Math.fround(spec.mean[channel]!)
   const std = Math.fround(spec.std[channel]!)
   return Float32Array.from({ length: 256 }, (_, byte) => {

@@ -87,11 +87,11 @@ export interface VisionModel {
   /** @param fit overrides how the picture is fitted to the model's input */
   preprocess(image: Image, fit?: Fit): PreparedImage
   /**
-   * The size that a crop is brought to before it is preprocessed, so that it is seen in more detail than as a part of
-   * the picture. Its own where `preprocess` enlarges a small picture by itself.
+   * The size that a crop of a picture is brought to before it is preprocessed, so that it is seen in more detail than as
+   * a part of the picture. Its own where `preprocess` enlarges a small picture by itself.
    * @param room positions that it may take; where nothing fits, the size is its own
    */
-  enlarged(crop: Size, room: number): Size
+  enlarged(crop: Size, picture: Size, room: number): Size
 }
 
 /** A picture as the model takes it: B views, which make B * T rows of features. */

@@ -1,9 +1,10 @@
 import { quoted } from './config.ts'
 import { llava } from './llava/model.ts'
+import { llavaNext } from './llava_next/model.ts'
 import type { Model, ModelFiles } from './model.ts'
 
 /** Every supported architecture by its `model_type`. */
-const models: Readonly<Record<string, (files: ModelFiles) => Model>> = { llava }
+const models: Readonly<Record<string, (files: ModelFiles) => Model>> = { llava, llava_next: llavaNext }
 
 /** What builds the model that `config.json` names; nothing is read of the weights yet. */
 export function modelMaker(config: unknown): (files: ModelFiles) => Model {

@@ -4,9 +4,13 @@ import { temporaryFolder } from '../weights/temporary.ts'
 import { type CaseName, modelPath } from './fixtures.ts'
 
 /** A checkpoint of the fixtures in a folder of its own, with something done to its files. */
-export function altered(change: (folder: string) => void, name: CaseName = 'base'): string {
+export const altered = (change: (folder: string) => void, name: CaseName = 'base'): string =>
+  alteredFrom(modelPath(name), change)
+
+/** The same of any checkpoint's folder. */
+export function alteredFrom(original: string, change: (folder: string) => void): string {
   const folder = temporaryFolder()
-  cpSync(modelPath(name), folder, { recursive: true })
+  cpSync(original, folder, { recursive: true })
   change(folder)
   return folder
 }

@@ -67,8 +67,11 @@ export interface Array32 {
 }
 
 /** The arrays of a fixture, read without the project's own reader. */
-export function readArrays(name: CaseName): (key: string) => Array32 {
-  const bytes = readFileSync(casePath(`${name}/fixture.safetensors`))
+export const readArrays = (name: CaseName): ((key: string) => Array32) =>
+  readArraysOf(casePath(`${name}/fixture.safetensors`))
+
+export function readArraysOf(file: string): (key: string) => Array32 {
+  const bytes = readFileSync(file)
   const headerEnd = 8 + Number(bytes.readBigUInt64LE(0))
   const header = JSON.parse(bytes.toString('utf8', 8, headerEnd))
   return key => {

@@ -26,6 +26,8 @@ const norm = 'language_model.model.norm.weight'
 const head = 'language_model.lm_head.weight'
 const entry = (header: Record<string, HeaderEntry>, name: string): HeaderEntry => header[name] as HeaderEntry
 
+const supportedModels = 'supported: llava, llava_next. Open a checkpoint of such a model.'
+
 const damaged = 'the file is damaged, download it again.'
 
 describe('weights', () => {
@@ -182,7 +184,7 @@ describe('a config', () => {
       text({ rope_parameters: { rope_type: 'yarn' } }),
       '"text_config.rope_scaling.rope_type": expected "default" or "linear" or "llama3", found "yarn"',
     ],
-    [text({ model_type: 'mistral' }), '"text_config.model_type": expected "llama", found "mistral"'],
+    [text({ model_type: 'opt' }), '"text_config.model_type": expected "llama" or "mistral", found "opt"'],
     [
       vision({ model_type: 'siglip_vision_model' }),
       '"vision_config.model_type": expected "clip_vision_model", found "siglip_vision_model"',
@@ -229,20 +231,18 @@ describe('a config', () => {
   })
 
   test.each([
-    ['"llava_next"', 'model_type "llava_next"'],
+    ['"paligemma"', 'model_type "paligemma"'],
     ['"__proto__"', 'model_type "__proto__"'],
     ['7', 'model_type 7'],
   ])('of model_type %s is refused, and says what there is', async (modelType, found) => {
     const refused = altered(write('config.json', `{"model_type": ${modelType}}`))
     remove('processor_config.json')(refused)
-    expect(await refusal(refused)).toBe(
-      `config.json: ${found}, supported: llava. Open a checkpoint of such a model.`,
-    )
+    expect(await refusal(refused)).toBe(`config.json: ${found}, ${supportedModels}`)
   })
 
   test.each([
-    ['[]', 'config.json: no model_type, supported: llava. Open a checkpoint of such a model.'],
-    ['null', 'config.json: no model_type, supported: llava. Open a checkpoint of such a model.'],
+    ['[]', `config.json: no model_type, ${supportedModels}`],
+    ['null', `config.json: no model_type, ${supportedModels}`],
     ['', 'config.json: is not JSON: Unexpected end of JSON input; download the file again.'],
   ])('that reads %j is refused', async (content, message) => {
     expect(await refusal(altered(write('config.json', content)))).toBe(message)

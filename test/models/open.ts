@@ -7,12 +7,15 @@ import type { Mllm } from '../../src/mllm.ts'
 import { type CaseName, modelPath } from './fixtures.ts'
 
 /** Opens a case's checkpoint for the tests of the enclosing `describe`, with a cache of its own. */
-export function useModel(name: CaseName): () => Mllm {
+export const useModel = (name: CaseName): (() => Mllm) => useModelAt(modelPath(name))
+
+/** The same of any checkpoint's folder. */
+export function useModelAt(folder: string): () => Mllm {
   let cacheFolder: string
   let mllm: Mllm
   beforeAll(async () => {
     cacheFolder = await mkdtemp(join(tmpdir(), 'vicrop-'))
-    mllm = (await load(modelPath(name), { cacheFolder })).mllm
+    mllm = (await load(folder, { cacheFolder })).mllm
   })
   afterAll(async () => {
     await mllm.release()

@@ -25,7 +25,7 @@ const ropeScaling = z.discriminatedUnion('rope_type', [
 ])
 
 const llamaFields = z.object({
-  model_type: z.literal('llama').default('llama'),
+  model_type: z.enum(['llama', 'mistral']).default('llama'),
   vocab_size: size.default(32000),
   hidden_size: size.default(4096),
   intermediate_size: size.default(11008),
@@ -39,18 +39,32 @@ const llamaFields = z.object({
   tie_word_embeddings: z.boolean().default(false),
   rope_theta: z.number().gt(0),
   rope_scaling: ropeScaling,
+  sliding_window: positions.nullish(),
 })
 
+/** What the reference implementation takes for granted of a Mistral. */
+const mistralDefaults = {
+  intermediate_size: 14336,
+  num_key_value_heads: 8,
+  max_position_embeddings: 131_072,
+  sliding_window: 4096,
+}
+
 /**
- * `text_config` of `model_type: llama`, with the reference implementation's defaults. Both ways of writing the
+ * `text_config` of `model_type: llama`, or `mistral`, which is a Llama with a window: with the reference implementation's
+ * defaults. Prompts longer than the window are not taken, so that it changes nothing. Both ways of writing the
  * rotary settings are read: `rope_theta` beside `rope_scaling`, and all in `rope_parameters`.
  */
 export const llamaConfig = z
-  .preprocess(gatherRope, llamaFields)
+  .preprocess(json => gatherRope(withDefaults(json)), llamaFields)
   .transform(config => ({
     ...config,
     num_key_value_heads: config.num_key_value_heads ?? config.num_attention_heads,
     head_dim: config.head_dim ?? config.hidden_size / config.num_attention_heads,
+    max_position_embeddings:
+      config.model_type === 'mistral'
+        ? Math.min(config.max_position_embeddings, config.sliding_window ?? Number.POSITIVE_INFINITY)
+        : config.max_position_embeddings,
   }))
   .refine(config => config.num_attention_heads % config.num_key_value_heads === 0, {
     message: 'not a multiple of num_key_value_heads',
@@ -62,6 +76,12 @@ export const llamaConfig = z
   })
 
 export type LlamaConfig = z.infer<typeof llamaConfig>
+
+const withDefaults = (json: unknown): unknown => {
+  const isMistral =
+    typeof json === 'object' && (json as { model_type?: unknown } | null)?.model_type === 'mistral'
+  return isMistral ? { ...mistralDefaults, ...json } : json
+}
 
 const defaultTheta = 10_000
 

@@ -20,7 +20,7 @@ const visionDefaults = {
 }
 
 const llavaFields = z.object({
-  model_type: z.literal('llava'),
+  model_type: z.enum(['llava', 'llava_next']),
   vision_config: z.preprocess(json => (json === undefined ? visionDefaults : json), clipVisionConfig),
   text_config: z.preprocess(json => json ?? {}, llamaConfig),
   image_token_index: tokenId.default(32000),
@@ -31,7 +31,7 @@ const llavaFields = z.object({
   tie_word_embeddings: z.boolean().optional(),
 })
 
-/** `config.json` of `model_type: llava`, with the reference implementation's defaults. */
+/** `config.json` of `model_type: llava` and what `llava_next` shares with it, with the reference implementation's defaults. */
 export const llavaConfig = z
   .preprocess(renameImageToken, llavaFields)
   .transform(config => ({ ...config, vision_feature_layer: [config.vision_feature_layer].flat() }))

@@ -1,5 +1,6 @@
 import type { Chain } from '../../grad/chain.ts'
 import { input } from '../../graph/ops.ts'
+import type { Tensor } from '../../graph/tensor.ts'
 import type { Size } from '../../image/image.ts'
 import { type Fit, type PreprocessSpec, preprocess } from '../../image/preprocess.ts'
 import { type TensorStore, type Weights, weightsAt } from '../../nn/weights.ts'
@@ -16,13 +17,17 @@ import { parseProcessor } from './processor.ts'
 export function llava(files: ModelFiles): Model {
   const config = parseConfig(llavaConfig, files.config, 'config.json')
   const places = locate(files.tensors)
-  const { text_config: text, vision_config: vision } = config
+  return { ...llavaModel(config, places), vision: llavaVision(files, places, config) }
+}
+
+/** All but the vision encoder, which newer LLaVA models have otherwise. */
+export function llavaModel(config: LlavaConfig, places: Places): Omit<Model, 'vision'> {
+  const { text_config: text } = config
   return {
     modelType: config.model_type,
-    vision: llavaVision(files, places, config),
     language: llama(places.language, isTied(config) ? null : places.head, text),
     imageTokenId: config.image_token_index,
-    inputSize: vision.image_size,
+    inputSize: config.vision_config.image_size,
     defaultLayers: [Math.floor((text.num_hidden_layers * paperLayer) / paperDepth)],
     instruct,
     plainPrompt: (question, images, imageToken) =>
@@ -30,7 +35,7 @@ export function llava(files: ModelFiles): Model {
   }
 }
 
-const instruct = (question: string): string =>
+export const instruct = (question: string): string =>
   `${question} Answer the question using a single word or phrase.`
 
 /** The paper reads layer 14 of LLaVA-1.5-7B's 32; other depths get the layer at the same share of the way. */
@@ -73,24 +78,31 @@ function llavaVision(files: ModelFiles, places: Places, config: LlavaConfig): Vi
   }
 }
 
-function requireInput({ width, height }: Size, side: number): void {
+export function requireInput({ width, height }: Size, side: number): void {
   if (width === side && height === side) return
   throw new Error(
     `processor: makes pictures of ${width}x${height}, but config.json: vision_config.image_size is ${side}. Do the two files belong together?`,
   )
 }
 
-/** From `pixel_values` [B,3,size,size] by way of the encoder's states `hidden.i` to `image_features` [B,T,C]. */
-function encode(places: Places, config: LlavaConfig): Chain {
+/**
+ * From `pixel_values` [B,3,size,size] by way of the encoder's states `hidden.i` to `image_features` [B,T,C].
+ * @param finish what becomes of the projector's output
+ */
+export function encode(
+  places: Places,
+  config: LlavaConfig,
+  finish: (features: Tensor) => Tensor = features => features,
+): Chain {
   const { vision_config: vision, vision_feature_layer: wanted } = config
   const pixelValues = input('pixel_values', 'float32', ['B', 3, vision.image_size, vision.image_size])
   const { hidden, states } = clipVision(pixelValues, places.vision, vision, wanted)
-  const features = connector(selectFeatures(states, config), places.connector, config)
+  const features = finish(connector(selectFeatures(states, config), places.connector, config))
   const between = Object.fromEntries(hidden.map((state, i) => [`hidden.${i}`, state]))
   return { cuts: { pixel_values: pixelValues, ...between, image_features: features } }
 }
 
-interface Places {
+export interface Places {
   readonly vision: Weights
   readonly connector: Weights
   readonly language: Weights
@@ -101,7 +113,7 @@ interface Places {
  * Where the parts lie. Published checkpoints have one of several layouts: the first releases nest the parts of a
  * causal language model and of a CLIP model, newer ones put all under `model`.
  */
-function locate(tensors: TensorStore): Places {
+export function locate(tensors: TensorStore): Places {
   const first = (tensor: string, paths: readonly [string, ...string[]]): Weights =>
     weightsAt(tensors, paths.find(path => tensors.has(`${path}.${tensor}`)) ?? paths[0])
   return {

@@ -1,0 +1,144 @@
+import { readdirSync } from 'node:fs'
+import { describe, expect, it, test } from 'vitest'
+import type { OpenOptions } from '../../../src/load-node.ts'
+import { ViCrop } from '../../../src/vicrop.ts'
+import { temporaryFolder } from '../../weights/temporary.ts'
+import { alteredFrom, type HeaderEntry, setHeader, setJson } from '../altered.ts'
+import { type CaseName, modelPath } from './fixtures.ts'
+
+type Change = (folder: string) => void
+
+/** What opening a checkpoint is refused with: one line, and nothing is left behind. */
+async function refusal(name: CaseName, change: Change, options: OpenOptions = {}): Promise<string> {
+  const [folder, cacheFolder] = [alteredFrom(modelPath(name), change), temporaryFolder()]
+  const error = await ViCrop.open(folder, { cacheFolder, ...options }).then(
+    () => expect.unreachable('it was opened'),
+    (error: Error) => error,
+  )
+  expect(error.message).toMatch(/^[^\p{Cc}\u2028\u2029]{10,700}$/u)
+  expect(readdirSync(cacheFolder)).toEqual([])
+  return error.message
+}
+
+const config = (fields: Record<string, unknown>): Change => setJson('config.json', fields)
+const processor = (fields: Record<string, unknown>): Change =>
+  setJson('processor_config.json', { image_processor: fields })
+const unsupported = 'Is it damaged, or of a model that is not supported?'
+const together = 'Do the two files belong together?'
+const published = [
+  [28, 56],
+  [56, 28],
+  [56, 56],
+  [84, 28],
+  [28, 84],
+]
+const file = 'processor_config.json, image_processor'
+
+describe('a LLaVA-NeXT checkpoint is refused', () => {
+  test.each<[what: string, change: Change, message: string]>([
+    [
+      'with the class token among its features, which the reference cannot tile',
+      config({ vision_feature_select_strategy: 'full' }),
+      `config.json: "vision_feature_select_strategy": expected "default", found "full". ${unsupported}`,
+    ],
+    [
+      'without a grid',
+      config({ image_grid_pinpoints: [] }),
+      `config.json: "image_grid_pinpoints": expected at least 1, found []. ${unsupported}`,
+    ],
+    [
+      'with thousands of grids',
+      config({ image_grid_pinpoints: Array(5000).fill([28, 28]) }),
+      `config.json: "image_grid_pinpoints": expected at most 256, found [${'[28,28],'.repeat(9)}[28,28]…. ${unsupported}`,
+    ],
+    [
+      'with a grid larger than any memory',
+      config({ image_grid_pinpoints: [[1 << 20, 1 << 20]] }),
+      `config.json: "image_grid_pinpoints.0": more than 16777216 pixels. ${unsupported}`,
+    ],
+    [
+      'with a grid of no pixels',
+      config({ image_grid_pinpoints: [[28, 0]] }),
+      `config.json: "image_grid_pinpoints.0.1": expected at least 1, found 0. ${unsupported}`,
+    ],
+    [
+      'with a grid that is text',
+      config({ image_grid_pinpoints: '(1x1),...,(6x6)' }),
+      `config.json: "image_grid_pinpoints": expected array, found "(1x1),...,(6x6)". ${unsupported}`,
+    ],
+    [
+      'with a grid that tiles do not fill',
+      config({ image_grid_pinpoints: [[28, 57]] }),
+      'config.json: "image_grid_pinpoints": 57 pixels are no whole tiles of 28. Is it damaged?',
+    ],
+    [
+      'with tiles that patches do not fill',
+      config({ vision_config: { patch_size: 6 } }),
+      'config.json: "vision_config.image_size": 28 pixels are no whole patches of 6. Is it damaged?',
+    ],
+    [
+      'whose processor has other grids',
+      processor({ image_grid_pinpoints: [[56, 56]] }),
+      `${file}: "image_grid_pinpoints" are [[56,56]], those of config.json ${JSON.stringify(published)}. ${together}`,
+    ],
+    [
+      'whose processor makes other tiles',
+      processor({ crop_size: { height: 56, width: 28 } }),
+      `${file}: makes tiles of 56 pixels, but config.json: vision_config.image_size is 28. ${together}`,
+    ],
+    [
+      'with the image processor of another model',
+      processor({ image_processor_type: 'LlavaImageProcessor' }),
+      `${file}: "image_processor_type": expected LlavaNextImageProcessor, as LLaVA-NeXT checkpoints have, found "LlavaImageProcessor". ${unsupported}`,
+    ],
+    [
+      'without the token that ends a row',
+      setHeader(header => {
+        header.renamed = header.image_newline as HeaderEntry
+        delete header.image_newline
+      }),
+      'model.safetensors: tensor "model.image_newline" not found.',
+    ],
+    [
+      'whose token that ends a row is of another width',
+      setHeader(header => {
+        const entry = header.image_newline as HeaderEntry
+        entry.shape = [16, 2]
+      }),
+      'model.safetensors: tensor "image_newline" has shape [16,2], the config asks for [32]. Is config.json of another checkpoint?',
+    ],
+  ])('%s', async (_, change, message) => {
+    expect(await refusal('llava_next/base', change)).toBe(message)
+  })
+
+  it('with a fit, as it sees the whole of any picture', async () => {
+    expect(await refusal('llava_next/base', () => {}, { fit: 'pad' })).toBe(
+      'fit "pad": a llava_next model always sees the whole picture. Leave the fit out.',
+    )
+  })
+})
+
+describe('a Mistral', () => {
+  it('has room for its window', async () => {
+    const folder = alteredFrom(
+      modelPath('llava_next/mistral'),
+      config({ text_config: { sliding_window: 75 } }),
+    )
+    await using vicrop = await ViCrop.open(folder, { cacheFolder: temporaryFolder() })
+    const image = { width: 90, height: 60, data: new Uint8Array(90 * 60 * 3) }
+    using picture = await vicrop.see(image)
+    await expect(picture.ask('What?')).rejects.toThrow('the model has room for 75')
+  })
+})
+
+it('a picture that takes more positions than the model has is refused before it is encoded', async () => {
+  const folder = alteredFrom(
+    modelPath('llava_next/base'),
+    config({ text_config: { max_position_embeddings: 50 } }),
+  )
+  await using vicrop = await ViCrop.open(folder)
+  const image = { width: 100, height: 100, data: new Uint8Array(100 * 100 * 3) }
+  await expect(vicrop.see(image)).rejects.toThrow(
+    'picture: takes 88 positions, the model has room for 50. Give a smaller picture.',
+  )
+})
