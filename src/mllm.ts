@@ -74,15 +74,19 @@ function closable(engine: Engine): { engine: Engine; close(): Promise<void> } {
 
 /** The model's prompt for a question about pictures. It ends exactly where the answer starts. */
 export function promptFor(mllm: Mllm, question: string, images: readonly EncodedImage[]): Prompt {
-  const { text, bare } =
-    mllm.promptStyle === 'chat'
-      ? chatPrompt(mllm, question, images.length)
-      : { text: mllm.model.plainPrompt(question, images.length, mllm.imageToken), bare: false }
+  const { tokenizer, imageToken, model, promptStyle } = mllm
+  const bos = tokenizer.special('bos_token') ?? ''
+  const text =
+    promptStyle === 'chat'
+      ? chatPrompt(mllm, question, images.length, bos)
+      : model.plainPrompt(question, images.length, imageToken, bos)
   const texts = images.map(image => image.texts)
-  const ids = mllm.tokenizer.encode(expandImages(text, mllm.imageToken, texts), { bare })
+  // A prompt that has the first token already shall not get it twice.
+  const bare = bos !== '' && text.startsWith(bos)
+  const ids = tokenizer.encode(expandImages(text, imageToken, texts), { bare })
   return placeImages(
     ids,
-    mllm.model.imageTokenId,
+    model.imageTokenId,
     images.flatMap(image => image.runs),
   )
 }
@@ -91,11 +95,10 @@ function chatPrompt(
   { chatTemplate, tokenizer, model }: Mllm,
   question: string,
   images: number,
-): { text: string; bare: boolean } {
+  bos: string,
+): string {
   if (chatTemplate === null)
     throw new Error('this checkpoint has no chat template. Use the plain prompt instead.')
-  const [bos, eos] = [tokenizer.special('bos_token'), tokenizer.special('eos_token')]
-  const text = renderChat(chatTemplate, images, model.instruct(question), { bos_token: bos, eos_token: eos })
-  // A template that writes the first token itself shall not get it twice.
-  return { text, bare: bos !== undefined && text.startsWith(bos) }
+  const specials = { bos_token: bos, eos_token: tokenizer.special('eos_token') }
+  return renderChat(chatTemplate, images, model.instruct(question), specials)
 }

@@ -1,5 +1,5 @@
 import type { Grid } from './geometry.ts'
-import type { Box } from './image.ts'
+import type { Box, Image } from './image.ts'
 
 // A plane cut into square tiles, row by row. S side of a tile · R x C tiles
 
@@ -23,4 +23,31 @@ export function joinTiles(tiles: Float32Array, { rows, columns }: Grid, side: nu
     joined.set(tiles.subarray(line * side, (line + 1) * side), to)
   }
   return joined
+}
+
+/** Square pictures of one size as the picture that they are tiles of. */
+export function joinImages(tiles: readonly Image[], { rows, columns }: Grid): Image {
+  const side = tiles[0]?.width ?? 0
+  const line = 3 * side
+  const data = new Uint8Array(rows * columns * side * line)
+  for (const [i, tile] of tiles.entries()) {
+    const [row, column] = [Math.floor(i / columns), i % columns]
+    for (let y = 0; y < side; y++) {
+      const to = ((row * side + y) * columns + column) * line
+      data.set(tile.data.subarray(y * line, (y + 1) * line), to)
+    }
+  }
+  return { width: columns * side, height: rows * side, data }
+}
+
+/** The left top part of square planes: [...,S,S] -> [...,U,U]. */
+export function leftTop(planes: Float32Array, side: number, part: number): Float32Array {
+  if (side === part) return planes
+  const count = planes.length / side ** 2
+  const parts = new Float32Array(count * part ** 2)
+  for (let line = 0; line < count * part; line++) {
+    const from = Math.floor(line / part) * side ** 2 + (line % part) * side
+    parts.set(planes.subarray(from, from + part), line * part)
+  }
+  return parts
 }

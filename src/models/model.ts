@@ -147,6 +147,7 @@ export interface Model {
   /**
    * The paper's prompt: `imageToken` for each of `images`, the instruction, and everything up to where the answer
    * starts.
+   * @param bos the token that texts begin with, or ''; a prompt that begins with it does not get it from the tokenizer
    */
-  plainPrompt(question: string, images: number, imageToken: string): string
+  plainPrompt(question: string, images: number, imageToken: string, bos: string): string
 }

@@ -1,10 +1,17 @@
 import { quoted } from './config.ts'
+import { idefics3 } from './idefics3/model.ts'
 import { llava } from './llava/model.ts'
 import { llavaNext } from './llava_next/model.ts'
 import type { Model, ModelFiles } from './model.ts'
 
 /** Every supported architecture by its `model_type`. */
-const models: Readonly<Record<string, (files: ModelFiles) => Model>> = { llava, llava_next: llavaNext }
+const models: Readonly<Record<string, (files: ModelFiles) => Model>> = {
+  llava,
+  llava_next: llavaNext,
+  idefics3,
+  // An Idefics3 of small parts. The first SmolVLM goes by that name itself.
+  smolvlm: idefics3,
+}
 
 /** What builds the model that `config.json` names; nothing is read of the weights yet. */
 export function modelMaker(config: unknown): (files: ModelFiles) => Model {

@@ -26,7 +26,7 @@ const norm = 'language_model.model.norm.weight'
 const head = 'language_model.lm_head.weight'
 const entry = (header: Record<string, HeaderEntry>, name: string): HeaderEntry => header[name] as HeaderEntry
 
-const supportedModels = 'supported: llava, llava_next. Open a checkpoint of such a model.'
+const supportedModels = 'supported: llava, llava_next, idefics3, smolvlm. Open a checkpoint of such a model.'
 
 const damaged = 'the file is damaged, download it again.'
 

@@ -5,7 +5,7 @@ import { attend } from '../../nn/attention.ts'
 import { linear, project } from '../../nn/linear.ts'
 import { layerNorm } from '../../nn/norm.ts'
 import { type Weights, within } from '../../nn/weights.ts'
-import { type ClipVisionConfig, patchesPerSide } from './config.ts'
+import { type ClipVisionConfig, patchesPerSide, type VisionConfig } from './config.ts'
 
 // B pictures · N patches a side · T = 1 + N*N tokens, the class token first · C width · H heads · D head size
 
@@ -46,7 +46,7 @@ function embed(pixelValues: Tensor, weights: Weights, config: ClipVisionConfig):
 }
 
 /** A convolution whose stride is its size, written as the product it is: [B,3,P*N,P*N] -> [B,N*N,C]. */
-function embedPatches(pixelValues: Tensor, embeddings: Weights, config: ClipVisionConfig): Tensor {
+export function embedPatches(pixelValues: Tensor, embeddings: Weights, config: VisionConfig): Tensor {
   const { hidden_size: width, patch_size: patch } = config
   const side = patchesPerSide(config)
   const batch = dimension(pixelValues, 0)
@@ -54,14 +54,15 @@ function embedPatches(pixelValues: Tensor, embeddings: Weights, config: ClipVisi
   const split = transpose(reshape(covered, [batch, 3, side, patch, side, patch]), [0, 2, 4, 1, 3, 5])
   const elements = 3 * patch * patch
   const kernel = embeddings.get('patch_embedding.weight', [width, 3, patch, patch], [width, elements])
-  return project(reshape(split, [batch, side * side, elements]), kernel)
+  const bias = embeddings.has('patch_embedding.bias') ? embeddings.get('patch_embedding.bias', [width]) : null
+  return project(reshape(split, [batch, side * side, elements]), kernel, bias)
 }
 
 /** Pixels past the last whole patch are not seen. */
 const trim = (x: Tensor, axis: number, size: number): Tensor =>
   dimension(x, axis) === size ? x : slice(x, axis, 0, size)
 
-function encoderLayer(x: Tensor, weights: Weights, config: ClipVisionConfig): Tensor {
+export function encoderLayer(x: Tensor, weights: Weights, config: VisionConfig): Tensor {
   return within(weights, () => {
     const { layer_norm_eps: epsilon } = config
     const normed = layerNorm(x, weights.at('layer_norm1'), epsilon)
@@ -71,7 +72,7 @@ function encoderLayer(x: Tensor, weights: Weights, config: ClipVisionConfig): Te
   })
 }
 
-function selfAttention(x: Tensor, weights: Weights, config: ClipVisionConfig): Tensor {
+function selfAttention(x: Tensor, weights: Weights, config: VisionConfig): Tensor {
   return within(weights, () => {
     const { hidden_size: width, num_attention_heads: heads } = config
     const headSize = width / heads
@@ -84,7 +85,7 @@ function selfAttention(x: Tensor, weights: Weights, config: ClipVisionConfig): T
   })
 }
 
-function mlp(x: Tensor, weights: Weights, config: ClipVisionConfig): Tensor {
+function mlp(x: Tensor, weights: Weights, config: VisionConfig): Tensor {
   const inner = linear(x, weights.at('fc1'), config.intermediate_size)
   const active = within(weights, () => activations[config.hidden_act](inner))
   return linear(active, weights.at('fc2'), config.hidden_size)

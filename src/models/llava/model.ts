@@ -28,7 +28,7 @@ export function llavaModel(config: LlavaConfig, places: Places): Omit<Model, 'vi
     language: llama(places.language, isTied(config) ? null : places.head, text),
     imageTokenId: config.image_token_index,
     inputSize: config.vision_config.image_size,
-    defaultLayers: [Math.floor((text.num_hidden_layers * paperLayer) / paperDepth)],
+    defaultLayers: layersOfPaper(text.num_hidden_layers),
     instruct,
     plainPrompt: (question, images, imageToken) =>
       `${imageToken.repeat(images)}\nUSER: ${instruct(question)}\nASSISTANT:`,
@@ -39,8 +39,7 @@ export const instruct = (question: string): string =>
   `${question} Answer the question using a single word or phrase.`
 
 /** The paper reads layer 14 of LLaVA-1.5-7B's 32; other depths get the layer at the same share of the way. */
-const paperLayer = 14
-const paperDepth = 32
+export const layersOfPaper = (depth: number): number[] => [Math.floor((depth * 14) / 32)]
 
 const isTied = (config: LlavaConfig): boolean =>
   config.tie_word_embeddings ?? config.text_config.tie_word_embeddings

@@ -4,7 +4,14 @@ import { type ExpectedQuestion as AnyQuestion, type Array32, readArraysOf } from
 
 // Written by reference/fixtures/make_tiles.py with Hugging Face transformers on PyTorch.
 
-export const cases = ['llava_next/base', 'llava_next/mistral', 'llava_next/published'] as const
+export const cases = [
+  'llava_next/base',
+  'llava_next/mistral',
+  'llava_next/published',
+  'idefics3/base',
+  'idefics3/whole',
+  'smolvlm/base',
+] as const
 export type CaseName = (typeof cases)[number]
 
 const root = fileURLToPath(new URL('../../fixtures/tiles', import.meta.url))

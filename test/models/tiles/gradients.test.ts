@@ -71,8 +71,8 @@ describe.each(cases)('checkpoint %s: gradients equal the reference', name => {
       expect(together.crop).toEqual(question.gradientCrops.mean.box)
     })
 
-    const pixels = find(`${key}.questions.${i}.pixel_gradient.0`) === null ? it.skip : it
-    pixels.each([1, 2, 100])('in dv/dx of every pixel, %i views at once', async views => {
+    const batches = find(`${key}.questions.${i}.pixel_gradient.0`) === null ? [] : [1, 2, 100]
+    it.each(batches)('in dv/dx of every pixel, %i views at once', async views => {
       const limited = { ...mllm, vision: { ...mllm.vision, viewsAtOnce: () => views } }
       const view = await View.seeForGradients(limited, image)
       const context = new Context(mllm.decoder)

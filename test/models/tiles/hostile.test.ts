@@ -118,6 +118,73 @@ describe('a LLaVA-NeXT checkpoint is refused', () => {
   })
 })
 
+describe('an Idefics3 checkpoint is refused', () => {
+  test.each<[what: string, change: Change, message: string]>([
+    [
+      'whose scale does not divide its patches',
+      config({ scale_factor: 3 }),
+      `config.json: "scale_factor": does not divide the patches along a side of a tile. ${unsupported}`,
+    ],
+    [
+      'with no scale',
+      config({ scale_factor: 0 }),
+      `config.json: "scale_factor": expected at least 1, found 0. ${unsupported}`,
+    ],
+    [
+      'with another vision encoder',
+      config({ vision_config: { model_type: 'siglip_vision_model' } }),
+      `config.json: "vision_config.model_type": expected "idefics3_vision" or "idefics3" or "smolvlm_vision" or "smolvlm", found "siglip_vision_model". ${unsupported}`,
+    ],
+    [
+      'whose image token is no number',
+      config({ image_token_id: '<image>' }),
+      `config.json: "image_token_id": expected a number, found "<image>". ${unsupported}`,
+    ],
+    [
+      'whose processor makes other tiles',
+      processor({ max_image_size: { longest_edge: 364 } }),
+      `${file}: makes tiles of 364 pixels, but config.json: vision_config.image_size is 28. ${together}`,
+    ],
+    [
+      'whose pictures are longer than any',
+      processor({ size: { longest_edge: 1e9 } }),
+      `${file}: "size.longest_edge": expected at most 1048576, found 1000000000. ${unsupported}`,
+    ],
+    [
+      'whose pictures are resized to nothing that is known',
+      processor({ size: { shortest_edge: 84, longest_edge: undefined } }),
+      `${file}: "size": expected {longest_edge} or {height, width} of 1 to 8192 pixels, found {"shortest_edge":84}. ${unsupported}`,
+    ],
+    [
+      'with the image processor of another model',
+      processor({ image_processor_type: 'Idefics2ImageProcessor' }),
+      `${file}: "image_processor_type": expected Idefics3ImageProcessor or SmolVLMImageProcessor, as such checkpoints have, found "Idefics2ImageProcessor". ${unsupported}`,
+    ],
+    [
+      'whose connector has another scale',
+      setHeader(header => {
+        const entry = header['model.connector.modality_projection.proj.weight'] as HeaderEntry
+        entry.shape = [64, 48]
+      }),
+      'model.safetensors: tensor "model.connector.modality_projection.proj.weight" has shape [64,48], the config asks for [32,96]. Is config.json of another checkpoint?',
+    ],
+  ])('%s', async (_, change, message) => {
+    expect(await refusal('idefics3/base', change)).toBe(message)
+  })
+
+  it('with a fit, as it sees the whole of any picture', async () => {
+    expect(await refusal('smolvlm/base', () => {}, { fit: 'crop' })).toBe(
+      'fit "crop": a smolvlm model always sees the whole picture. Leave the fit out.',
+    )
+  })
+
+  it('with a question that names the image token', async () => {
+    await using vicrop = await ViCrop.open(modelPath('idefics3/base'))
+    using picture = await vicrop.see({ width: 30, height: 20, data: new Uint8Array(1800) })
+    await expect(picture.ask('What is <image>?')).rejects.toThrow('prompt: 2 places for 1 pictures.')
+  })
+})
+
 describe('a Mistral', () => {
   it('has room for its window', async () => {
     const folder = alteredFrom(
