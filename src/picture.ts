@@ -261,6 +261,10 @@ export class Picture {
       encodeCrop(this.#mllm, region, this.image, maxPositions - taken, signal),
     )
     const prompt = promptFor(this.#mllm, question, [this.#whole.encoded, encoded])
+    if (prompt.length > maxPositions)
+      throw new Error(
+        `crop: with it the prompt has ${prompt.length} positions, the model has room for ${maxPositions}. Show a smaller picture, or ask with method none.`,
+      )
     return timer.time('answerMs', () => this.#answer(prompt, 'answer', options))
   }
 

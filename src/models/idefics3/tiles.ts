@@ -17,6 +17,9 @@ export interface Tiling extends Idefics3Processor {
   readonly side: number
 }
 
+/** Published processors make up to 36; a picture of that many tiles has no room in any prompt. */
+const maxTiles = 256
+
 /** Where a picture is cut: the size that it is brought to in one or two steps, and the tiles of that; null: none. */
 export function placeTiles(
   picture: Size,
@@ -25,7 +28,10 @@ export function placeTiles(
   const first = resized?.(picture) ?? picture
   const last = splits ? inWholeTiles(first, tilePx) : { width: tilePx, height: tilePx }
   const tiles = { rows: last.height / tilePx, columns: last.width / tilePx }
-  return { first, last, tiles: tiles.rows * tiles.columns === 1 ? null : tiles }
+  const count = tiles.rows * tiles.columns
+  if (count > maxTiles)
+    throw new Error(`picture: makes ${count} tiles, at most ${maxTiles} are taken. Give a smaller picture.`)
+  return { first, last, tiles: count === 1 ? null : tiles }
 }
 
 /** The longer side rounded up to whole tiles, the other one in proportion to that and rounded up as well. */

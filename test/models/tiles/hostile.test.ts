@@ -4,7 +4,7 @@ import type { OpenOptions } from '../../../src/load-node.ts'
 import { ViCrop } from '../../../src/vicrop.ts'
 import { temporaryFolder } from '../../weights/temporary.ts'
 import { alteredFrom, type HeaderEntry, setHeader, setJson } from '../altered.ts'
-import { type CaseName, modelPath } from './fixtures.ts'
+import { type CaseName, modelPath, picturePath } from './fixtures.ts'
 
 type Change = (folder: string) => void
 
@@ -208,4 +208,18 @@ it('a picture that takes more positions than the model has is refused before it 
   await expect(vicrop.see(image)).rejects.toThrow(
     'picture: takes 88 positions, the model has room for 50. Give a smaller picture.',
   )
+})
+
+it('a crop that there is no room for beside the picture is refused in its own words', async () => {
+  const folder = alteredFrom(
+    modelPath('llava_next/base'),
+    config({ text_config: { max_position_embeddings: 165 } }),
+  )
+  await using vicrop = await ViCrop.open(folder)
+  using picture = await vicrop.see(picturePath('wide'))
+  const crop = { x: 10, y: 10, width: 40, height: 40 }
+  await expect(picture.ask('What is this?', { crop })).rejects.toThrow(
+    'crop: with it the prompt has 187 positions, the model has room for 165. Show a smaller picture, or ask with method none.',
+  )
+  expect(await picture.ask('What is this?', { method: 'none', maxNewTokens: 1 })).toHaveProperty('answer')
 })

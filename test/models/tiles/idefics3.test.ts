@@ -66,6 +66,13 @@ describe('a picture of any size', () => {
     `)
   })
 
+  it('of more tiles than any prompt has room for is refused before it is cut', () => {
+    const tiling = tilingOf(9, 4, { do_resize: false })
+    expect(() => placeTiles({ width: 9000, height: 9000 }, tiling)).toThrow(
+      'picture: makes 1000000 tiles, at most 256 are taken. Give a smaller picture.',
+    )
+  })
+
   it('that one tile holds, or that is not to be cut, is said as a whole', () => {
     const expected = ['<fake_token_around_image><global-img>', '<fake_token_around_image>']
     const one = tilingOf(9, 4, { size: { longest_edge: 9 } })
