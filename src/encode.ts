@@ -105,9 +105,7 @@ export const encodeCrop = (
  * @param room positions that it may take
  */
 export function enlargedCrop(encoder: Encoder, crop: Image, picture: Size, room: number): Image {
-  const { width, height } = encoder.model.vision.enlarged(crop, picture, room)
-  const isEnlarged = width !== crop.width || height !== crop.height
-  return isEnlarged ? resize(crop, { width, height }, 'bicubic') : crop
+  return resize(crop, encoder.model.vision.enlarged(crop, picture, room), 'bicubic')
 }
 
 /** Several pictures, their views together in one pass where they have one shape and their memory allows. */

@@ -21,9 +21,12 @@ export interface Canvas {
 /** The picture alone, as its own canvas. */
 export const canvasOf = (image: Image): Canvas => ({ image, x: 0, y: 0, size: image, colour: [0, 0, 0] })
 
-/** Equal to Pillow's `image.resize((size.width, size.height), resample)`, as of Pillow 13. */
-export const resize = (image: Image, size: Size, resample: Resample): Image =>
-  resizeWindow(canvasOf(image), size, { x: 0, y: 0, width: size.width, height: size.height }, resample)
+/** Equal to Pillow's `image.resize((size.width, size.height), resample)`, as of Pillow 13; of the same size it is the same. */
+export function resize(image: Image, size: Size, resample: Resample): Image {
+  const { width, height } = size
+  if (width === image.width && height === image.height) return image
+  return resizeWindow(canvasOf(image), size, { x: 0, y: 0, width, height }, resample)
+}
 
 /**
  * The pixels in `window` of the canvas resized to `size`, without computing the others. The window is a box of whole

@@ -171,7 +171,7 @@ describe('a checkpoint that cannot be opened ends the call with 1', () => {
   it('because it is another model', async () => {
     const llama = altered(setJson('config.json', { model_type: 'llama' }))
     expect(await ask(llama)).toBe(
-      'config.json: model_type "llama", supported: llava. Open a checkpoint of such a model.',
+      'config.json: model_type "llama", supported: llava, llava_next, idefics3, smolvlm. Open a checkpoint of such a model.',
     )
   })
 
