@@ -60,8 +60,11 @@ const TYPICAL_POSITIONS = 2048
  */
 export async function checkModel(model: string, signal?: AbortSignal): Promise<ModelCheck> {
   const { source, files, open } = await findModel(model, signal)
-  const modelType = await modelTypeOf(files)
-  const missing = await missingFiles(files.has, () => files.readJson(INDEX))
+  const config = await configOf(files)
+  const modelType = modelTypeOf(config)
+  const missing = await missingFiles(files.has, async name =>
+    name === INDEX ? files.readJson(name) : config,
+  )
   const facts = { model, source, modelType, missing }
   const used = new Map<string, StoredTensor>()
   let weights: ModelCheck['weights'] = null
@@ -109,12 +112,16 @@ async function openHeaders(files: CheckpointFiles): Promise<Checkpoint> {
   return { ...files, ...weightsOf(source, '', tensors) }
 }
 
-async function modelTypeOf(files: CheckpointFiles): Promise<string | null> {
+/** null if there is none that can be read. */
+async function configOf(files: CheckpointFiles): Promise<unknown> {
   if (!(await files.has('config.json'))) return null
-  const config = await files.readJson('config.json').catch(error => {
+  return files.readJson('config.json').catch(error => {
     if (error instanceof Interrupted) throw error
     return null
   })
+}
+
+function modelTypeOf(config: unknown): string | null {
   const modelType = (config as { model_type?: unknown } | null)?.model_type
   return typeof modelType === 'string' ? modelType : null
 }

@@ -1,4 +1,5 @@
 import { type Backward, backwardPass } from './backward.ts'
+import type { ConnectorSessions } from './connect.ts'
 import { imageRuns } from './decode/prompt.ts'
 import { forwardTo } from './grad/chain.ts'
 import { evaluateDimension, sizeOf } from './graph/dimension.ts'
@@ -70,9 +71,14 @@ const feedsOf = ({ pixelValues, shape, feeds }: PreparedImage): Readonly<Record<
 export interface Encoder {
   readonly model: Model
   readonly vision: VisionSessions
+  /** null where the features of a picture are its rows in the prompt. */
+  readonly connector: ConnectorSessions | null
 }
 
-/** A picture as a prompt takes it, and where its cells lie. */
+/**
+ * A picture as a prompt takes it, and where its cells lie. Before a connector that depends on the question its features are
+ * the encoder's, and its rows stand in no prompt until `connectImage` has made them.
+ */
 export interface EncodedImage {
   readonly features: ImageFeatures
   /** What stands for it: these texts, and a run of rows between each two. */
@@ -81,14 +87,38 @@ export interface EncodedImage {
   readonly geometry: Geometry
 }
 
+interface EncodeOptions {
+  /** What is asked, for connectors that depend on it. */
+  readonly question?: string
+  readonly signal?: AbortSignal | undefined
+}
+
 /** One picture through the vision encoder and the connector. */
 export async function encodeImage(
   encoder: Encoder,
   image: Image,
-  signal?: AbortSignal,
+  { question = '', signal }: EncodeOptions = {},
 ): Promise<EncodedImage> {
   const [encoded] = await encodeAll(encoder, [encoder.model.vision.preprocess(image)], signal)
-  return encoded as EncodedImage
+  return connectImage(encoder, encoded as EncodedImage, question, signal)
+}
+
+/** An encoded picture as it stands in a prompt with a question: itself, unless a connector makes other rows of it. */
+export async function connectImage(
+  { connector, model }: Encoder,
+  encoded: EncodedImage,
+  question: string,
+  signal?: AbortSignal,
+): Promise<EncodedImage> {
+  if (connector === null) return encoded
+  const feeds = connector.feeds(encoded.features, model.instruct(question))
+  const session = await connector.connect()
+  signal?.throwIfAborted()
+  const data = floats(await session.run(feeds), 'query_features')
+  const width = model.language.hiddenSize
+  const features = { rows: data.length / width, width, data, grid: encoded.features.grid }
+  const rows = encoded.runs.map(run => run.map(({ row }) => row))
+  return { ...encoded, features, runs: imageRuns(features, rows) }
 }
 
 /** A crop of a picture as the model is to see it: see `enlargedCrop`. */
@@ -97,8 +127,8 @@ export const encodeCrop = (
   crop: Image,
   picture: Size,
   room: number,
-  signal?: AbortSignal,
-): Promise<EncodedImage> => encodeImage(encoder, enlargedCrop(encoder, crop, picture, room), signal)
+  options: EncodeOptions = {},
+): Promise<EncodedImage> => encodeImage(encoder, enlargedCrop(encoder, crop, picture, room), options)
 
 /**
  * A crop of a picture, enlarged where the model would not see more of it than it saw in the picture.
@@ -108,7 +138,10 @@ export function enlargedCrop(encoder: Encoder, crop: Image, picture: Size, room:
   return resize(crop, encoder.model.vision.enlarged(crop, picture, room), 'bicubic')
 }
 
-/** Several pictures, their views together in one pass where they have one shape and their memory allows. */
+/**
+ * Several pictures through the vision encoder, their views together in one pass where they have one shape and their memory
+ * allows.
+ */
 export async function encodeAll(
   encoder: Encoder,
   images: readonly PreparedImage[],
@@ -137,7 +170,7 @@ export async function encodeAll(
 /** A picture with its features, [B,T,C]. */
 export function encodedImage(model: Model, image: PreparedImage, data: Float32Array): EncodedImage {
   const { texts, geometry } = image
-  const width = model.language.hiddenSize
+  const width = model.connector?.featureWidth ?? model.language.hiddenSize
   const features = { rows: data.length / width, width, data, grid: geometry.grid }
   return { features, texts, runs: imageRuns(features, image.runs), geometry }
 }

@@ -79,7 +79,10 @@ interface ReadModel {
   /** As it will be with the weights converted; all that is known from texts and headers has been checked. */
   readonly model: Model
   readonly build: (tensors: TensorStore) => Model
-  readonly texts: Pick<MllmParts, 'tokenizer' | 'imageToken' | 'chatTemplate' | 'promptStyle' | 'endTokenIds'>
+  readonly texts: Pick<
+    MllmParts,
+    'tokenizer' | 'instructionTokenizer' | 'imageToken' | 'chatTemplate' | 'promptStyle' | 'endTokenIds'
+  >
 }
 
 /** All that a checkpoint says of its model in its texts and headers, without reading weights. */
@@ -92,14 +95,14 @@ export async function readModel(
   const processor = await readProcessor(checkpoint)
   const build = (tensors: TensorStore): Model => make({ config, processor, tensors, fit })
   const model = checkTensors(build(asFloat32(storeOf(checkpoint))))
-  const tokenizerConfig = await readOptional(checkpoint, 'tokenizer_config.json')
-  const tokenizer = makeTokenizer((await checkpoint.readJson('tokenizer.json')) as object, tokenizerConfig)
+  const { tokenizer, tokenizerConfig } = await readTokenizer(checkpoint)
   const texts = {
     tokenizer,
-    imageToken: imageTokenOf(tokenizer, model.imageTokenId),
+    instructionTokenizer: await readInstructionTokenizer(checkpoint, model),
+    imageToken: imageTokenOf(tokenizer, model),
     chatTemplate: await readChatTemplate(checkpoint, tokenizerConfig),
     promptStyle: prompt,
-    endTokenIds: await readEndTokens(checkpoint, config),
+    endTokenIds: [...(await readEndTokens(checkpoint, config)), ...ownEndToken(tokenizer)],
   }
   return { model, build, texts }
 }
@@ -114,13 +117,36 @@ function checkThreads(threads: number | null): void {
 /** Builds the graphs for what that checks: every tensor is there, with the shape that the config gives it. */
 function checkTensors(model: Model): Model {
   model.vision.encode()
+  model.connector?.connect()
   model.language.embed()
   model.language.decode()
   return model
 }
 
+/** The tokenizer in a folder of the checkpoint, or in the checkpoint itself. */
+async function readTokenizer(
+  checkpoint: Checkpoint,
+  folder?: string,
+): Promise<{ tokenizer: Tokenizer; tokenizerConfig: Json }> {
+  const [file, configFile] = ['tokenizer.json', 'tokenizer_config.json'].map(name =>
+    folder === undefined ? name : `${folder}/${name}`,
+  ) as [string, string]
+  const tokenizerConfig = await readOptional(checkpoint, configFile)
+  const json = (await checkpoint.readJson(file)) as object
+  return { tokenizer: makeTokenizer(json, tokenizerConfig, file), tokenizerConfig }
+}
+
+async function readInstructionTokenizer(
+  checkpoint: Checkpoint,
+  { connector }: Model,
+): Promise<Tokenizer | null> {
+  if (connector === undefined) return null
+  return (await readTokenizer(checkpoint, connector.tokenizer.folder)).tokenizer
+}
+
 /** The text of the image token in prompts. */
-function imageTokenOf(tokenizer: Tokenizer, id: number): string {
+function imageTokenOf(tokenizer: Tokenizer, { imageTokenId: id, imagesFirst = false }: Model): string {
+  if (imagesFirst || id === null) return ''
   const text = tokenizer.token(id)
   if (text !== undefined && tokenizer.encode(text, { bare: true }).includes(id)) return text
   const problem = `no text becomes token ${id}, which config.json names as "image_token_index"`
@@ -160,6 +186,16 @@ async function readEndTokens(checkpoint: Checkpoint, config: unknown): Promise<n
   throw new Error(
     `generation_config.json: "eos_token_id": expected token ids, found ${quoted(ids)}. Download the file again.`,
   )
+}
+
+/**
+ * The end token of the tokenizer, which ends an answer whatever the configs say: those of Vicuna 1.1, from which
+ * InstructBLIP's were made, name other ids than its tokenizer has.
+ */
+function ownEndToken(tokenizer: Tokenizer): number[] {
+  const text = tokenizer.special('eos_token')
+  const ids = text === undefined ? [] : tokenizer.encode(text, { bare: true })
+  return ids.length === 1 ? ids : []
 }
 
 const dtypes = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const

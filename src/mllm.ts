@@ -1,3 +1,4 @@
+import { type ConnectorSessions, connectorSessions } from './connect.ts'
 import { expandImages, placeImages } from './decode/prompt.ts'
 import { type DecoderSessions, decoderSessions } from './decode/sessions.ts'
 import { type EncodedImage, type VisionSessions, visionSessions } from './encode.ts'
@@ -15,7 +16,9 @@ export interface MllmParts {
   readonly name: string
   readonly model: Model
   readonly tokenizer: Tokenizer
-  /** What stands for a picture in the text of a prompt. */
+  /** Of what a connector that depends on the question is told; null where the model has none. */
+  readonly instructionTokenizer: Tokenizer | null
+  /** What stands for a picture in the text of a prompt; nothing where pictures come before all text. */
   readonly imageToken: string
   readonly chatTemplate: string | null
   readonly promptStyle: PromptStyle
@@ -29,6 +32,8 @@ export interface MllmParts {
 export interface Mllm extends MllmParts {
   readonly decoder: DecoderSessions
   readonly vision: VisionSessions
+  /** null where the features of a picture are its rows in the prompt. */
+  readonly connector: ConnectorSessions | null
   /** Closes the sessions once they have done what they are at. What is asked later is refused. */
   release(): Promise<void>
 }
@@ -37,16 +42,23 @@ export function makeMllm(parts: MllmParts): Mllm {
   const { engine, close } = closable(parts.engine)
   const decoder = decoderSessions(engine, parts.model.language)
   const vision = visionSessions(engine, parts.model.vision)
+  const connector = connectorOf(parts, engine)
   return {
     ...parts,
     engine,
     decoder,
     vision,
+    connector,
     async release() {
       await close()
-      await Promise.all([vision.release(), decoder.release()])
+      await Promise.all([vision.release(), connector?.release(), decoder.release()])
     },
   }
+}
+
+function connectorOf({ model, instructionTokenizer }: MllmParts, engine: Engine): ConnectorSessions | null {
+  if (model.connector === undefined || instructionTokenizer === null) return null
+  return connectorSessions(engine, model.connector, instructionTokenizer)
 }
 
 /** An engine whose sessions are let finish, and refuse to begin anything, once it is closed. */
@@ -75,21 +87,25 @@ function closable(engine: Engine): { engine: Engine; close(): Promise<void> } {
 /** The model's prompt for a question about pictures. It ends exactly where the answer starts. */
 export function promptFor(mllm: Mllm, question: string, images: readonly EncodedImage[]): Prompt {
   const { tokenizer, imageToken, model, promptStyle } = mllm
+  const { imageTokenId, imagesFirst = false } = model
+  const placeholder = imageTokenId ?? noToken
+  const inText = imagesFirst ? 0 : images.length
   const bos = tokenizer.special('bos_token') ?? ''
   const text =
     promptStyle === 'chat'
-      ? chatPrompt(mllm, question, images.length, bos)
-      : model.plainPrompt(question, images.length, imageToken, bos)
+      ? chatPrompt(mllm, question, inText, bos)
+      : model.plainPrompt(question, inText, imageToken, bos)
   const texts = images.map(image => image.texts)
+  const expanded = imagesFirst ? text : expandImages(text, imageToken, texts)
   // A prompt that has the first token already shall not get it twice.
   const bare = bos !== '' && text.startsWith(bos)
-  const ids = tokenizer.encode(expandImages(text, imageToken, texts), { bare })
-  return placeImages(
-    ids,
-    model.imageTokenId,
-    images.flatMap(image => image.runs),
-  )
+  const ids = tokenizer.encode(expanded, { bare })
+  const runs = images.flatMap(image => image.runs)
+  return placeImages(imagesFirst ? [...runs.map(() => placeholder), ...ids] : ids, placeholder, runs)
 }
+
+/** The place of a run of rows among the ids of a prompt where the vocabulary has no token for pictures. */
+const noToken = -1
 
 function chatPrompt(
   { chatTemplate, tokenizer, model }: Mllm,

@@ -12,6 +12,11 @@ export interface LookOptions {
   /** Layers, counted from 0, whose maps are averaged. Default: the model's. */
   readonly layers?: readonly number[]
   /**
+   * Layers of a connector that attends to the picture by itself (a Q-Former), counted from 0 among those that do. A map is
+   * made with every pair of a layer and one of these, and all are averaged. Default: the connector's.
+   */
+  readonly connectorLayers?: readonly number[]
+  /**
    * What a method with gradients explains: a token's id, or an answer, whose first token it is. Default: the likeliest
    * token.
    */
@@ -65,6 +70,8 @@ export interface Checked {
   readonly method: Method
   /** None where the method reads none. */
   readonly layers: readonly number[]
+  /** None where the method reads none, or where the model's connector has none. */
+  readonly connectorLayers: readonly number[]
   /** The id of the token asked for; null: the likeliest. */
   readonly target: number | null
   /** null where the method has no variants. */
@@ -76,8 +83,9 @@ export interface Checked {
 /** @throws an error that names the option, what it may be, and what it is */
 export function checkOptions(options: LookOptions, mllm: Mllm, image: Size): Checked {
   const method = parseMethod(options.method ?? 'rel-att')
-  const { layers, target, variant, highRes = 'auto', crop = 'auto' } = options
+  const { layers, connectorLayers, target, variant, highRes = 'auto', crop = 'auto' } = options
   if (layers !== undefined) requireSetting('readsLayers', method, 'reads no layers', 'layers')
+  if (connectorLayers !== undefined) requireConnectorLayers(method, mllm)
   if (target !== undefined) requireSetting('hasTarget', method, 'has no target', 'target')
   if (variant !== undefined) requireSetting('hasVariants', method, 'has no variants', 'variant')
   if (crop !== 'auto') checkCrop(crop, image)
@@ -85,6 +93,7 @@ export function checkOptions(options: LookOptions, mllm: Mllm, image: Size): Che
   return {
     method,
     layers: has('readsLayers') ? checkLayers(layers ?? mllm.layers, mllm.model.language.layers) : [],
+    connectorLayers: has('readsLayers') ? checkConnectorLayers(connectorLayers, mllm) : [],
     target: target === undefined ? null : checkTarget(target, mllm),
     variant: has('hasVariants') ? oneOf('variant', variant ?? 'paper', inputGradientVariants) : null,
     highRes: oneOf('highRes', highRes, highResModes),
@@ -118,12 +127,26 @@ export function checkCount(maxNewTokens: number): void {
   throw new Error(`maxNewTokens: expected a whole number from 1 on, found ${maxNewTokens}.`)
 }
 
-function checkLayers(layers: readonly number[], count: number): readonly number[] {
+function checkLayers(layers: readonly number[], count: number, of = 'model'): readonly number[] {
   const wrong = layers.find(layer => !Number.isInteger(layer) || layer < 0 || layer >= count)
   if (wrong !== undefined)
-    throw new Error(`layer ${wrong}: the model has layers 0 to ${count - 1}. Name some of these.`)
+    throw new Error(`layer ${wrong}: the ${of} has layers 0 to ${count - 1}. Name some of these.`)
   if (layers.length === 0) throw new Error(`no layers given: name at least one of 0 to ${count - 1}`)
   return layers
+}
+
+function requireConnectorLayers(method: Method, { model }: Mllm): void {
+  requireSetting('readsLayers', method, 'reads no layers', 'connectorLayers')
+  if (model.connector === undefined)
+    throw new Error(
+      'connectorLayers: this model has no connector that attends to the picture. Leave them out.',
+    )
+}
+
+function checkConnectorLayers(layers: readonly number[] | undefined, { model }: Mllm): readonly number[] {
+  const { connector } = model
+  if (connector === undefined) return []
+  return checkLayers(layers ?? connector.defaultLayers, connector.layers, 'connector')
 }
 
 function checkTarget(target: number | string, { tokenizer, model }: Mllm): number {

@@ -32,6 +32,8 @@ const defaultMaxNewTokens = 20
 export interface AttentionOptions {
   /** Counted from 0, or all of them; default: the model's. */
   readonly layers?: readonly number[] | 'all'
+  /** The same of a connector that attends to the picture by itself; default: the connector's. */
+  readonly connectorLayers?: readonly number[] | 'all'
   readonly signal?: AbortSignal
 }
 
@@ -50,6 +52,8 @@ export interface Look {
   readonly importance: ImportanceMap | null
   /** None where the method reads none. */
   readonly layers: readonly number[]
+  /** None where the method reads none, or where the model's connector has none. */
+  readonly connectorLayers: readonly number[]
   /** The id of the token asked for as target; null: the likeliest, if the method has one. */
   readonly target: number | null
   /** null where the method has no variants. */
@@ -91,7 +95,7 @@ export class Picture {
   static async see(mllm: Mllm, image: Image, options: SeeOptions = {}): Promise<Picture> {
     const { signal, method = 'rel-att' } = options
     signal?.throwIfAborted()
-    const see = isBackward(parseMethod(method)) ? View.seeForGradients : View.see
+    const see = backTo(parseMethod(method)) === 'pixels' ? View.seeForGradients : View.see
     const start = performance.now()
     const whole = await see(mllm, image, signal)
     return new Picture(mllm, image, whole, performance.now() - start)
@@ -114,10 +118,10 @@ export class Picture {
       if (options.maxNewTokens !== undefined) checkCount(options.maxNewTokens)
       const timer = startTimer({ encodeMs: this.#encodeMs })
       options.onProgress?.('plain answer')
-      const prompt = promptFor(this.#mllm, question, [this.#whole.encoded])
-      const plainAnswer = await timer.time('plainAnswerMs', () =>
-        this.#answer(prompt, 'plainAnswer', options),
-      )
+      const plainAnswer = await timer.time('plainAnswerMs', async () => {
+        const whole = await this.#whole.under(question, options.signal)
+        return this.#answer(promptFor(this.#mllm, question, [whole]), 'plainAnswer', options)
+      })
       const seen = await this.#look(question, checked, options, timer)
       const answer =
         seen.crop === null ? plainAnswer : await this.#answerFromCrop(question, seen.crop, options, timer)
@@ -127,9 +131,10 @@ export class Picture {
 
   /**
    * The answer-to-image attention A_st of each layer asked for, heads averaged: how much the position where the answer
-   * starts attends to each cell.
+   * starts attends to each cell. Behind a connector that attends to the cells by itself: A_si = A_st A_ti.
    *
-   * @returns a map a layer; with the rest of the prompt its values add up to 1
+   * @returns a map a layer; with the rest of the prompt, and with what a connector sees beside cells, its values add up
+   *   to 1. Behind such a connector, layer by layer, a map for each of `connectorLayers`
    */
   attention(question: string, options: AttentionOptions = {}): Promise<ImportanceMap[]> {
     return this.#layerMaps(question, options, (looker, layers) => looker.read(attention, layers))
@@ -139,7 +144,7 @@ export class Picture {
    * The relative attention A_rel of each layer asked for: its attention under the question over that under the general
    * description prompt. rel-att's map is their mean.
    *
-   * @returns a map a layer; about 1 where the question changes nothing
+   * @returns maps as `attention` gives them; about 1 where the question changes nothing
    */
   relativeAttention(question: string, options: AttentionOptions = {}): Promise<ImportanceMap[]> {
     return this.#layerMaps(question, options, async (looker, layers) => {
@@ -151,18 +156,23 @@ export class Picture {
 
   #layerMaps(
     question: string,
-    { layers, signal }: AttentionOptions,
+    { layers, connectorLayers, signal }: AttentionOptions,
     read: (looker: Looker, layers: readonly number[]) => Promise<Float32Array[]>,
   ): Promise<ImportanceMap[]> {
     return this.#inTurn(async () => {
-      const count = this.#mllm.model.language.layers
-      const chosen = layers === 'all' ? Array.from({ length: count }, (_, i) => i) : layers
+      const chosen = allOf(layers, this.#mllm.model.language.layers)
+      const { connector } = this.#mllm.model
+      // All layers of none are none, and nothing to refuse.
+      const isNone = connectorLayers === 'all' && connector === undefined
+      const ofConnector = isNone ? undefined : allOf(connectorLayers, connector?.layers ?? 0)
       const checked = this.#check(question, {
         highRes: 'off',
         ...(chosen && { layers: chosen }),
+        ...(ofConnector && { connectorLayers: ofConnector }),
         ...(signal && { signal }),
       })
-      const looker = this.#whole.looker(this.#context, { question, target: null, signal })
+      const asked = { question, target: null, connectorLayers: checked.connectorLayers, signal }
+      const looker = this.#whole.looker(this.#context, asked)
       const { geometry } = this.#whole
       const maps = await read(looker, checked.layers)
       return maps.map(values => ({ ...geometry.grid, values, geometry }))
@@ -192,9 +202,14 @@ export class Picture {
     const checked = checkOptions(options, this.#mllm, this.image)
     const blocks = blocksFor(this.image, checked.highRes)
     // So that the plain answer's prefill is the forward pass of the map's gradient.
-    if (isBackward(checked.method) && checked.crop === 'auto' && blocks === null)
+    if (this.#goesBack(checked.method) && checked.crop === 'auto' && blocks === null)
       this.#context.keepLayerInputs()
     return checked
+  }
+
+  #goesBack(method: Method): boolean {
+    const to = backTo(method)
+    return to === 'pixels' || (to === 'connector' && this.#mllm.connector !== null)
   }
 
   async #look(
@@ -203,10 +218,11 @@ export class Picture {
     options: LookOptions,
     timer: Timer,
   ): Promise<Omit<Look, 'timings'>> {
-    const { method, layers, target, variant, highRes, crop } = checked
+    const { method, layers, connectorLayers, target, variant, highRes, crop } = checked
     const { width, height } = this.image
     const model = this.#mllm.name
-    const facts = { model, question, method, layers, target, variant, image: { width, height } }
+    const image = { width, height }
+    const facts = { model, question, method, layers, connectorLayers, target, variant, image }
     if (crop !== 'auto') return { ...facts, crop, cropReason: null, importance: null, blocks: null }
     if (method === 'none')
       return { ...facts, crop: null, cropReason: 'method none', importance: null, blocks: null }
@@ -256,11 +272,12 @@ export class Picture {
     const region = cropImage(this.image, crop)
     const { maxPositions } = this.#mllm.model.language
     const { maxNewTokens = defaultMaxNewTokens, signal } = options
-    const taken = promptFor(this.#mllm, question, [this.#whole.encoded]).length + maxNewTokens
+    const whole = await this.#whole.under(question, signal)
+    const taken = promptFor(this.#mllm, question, [whole]).length + maxNewTokens
     const encoded = await timer.time('encodeCropMs', () =>
-      encodeCrop(this.#mllm, region, this.image, maxPositions - taken, signal),
+      encodeCrop(this.#mllm, region, this.image, maxPositions - taken, { question, signal }),
     )
-    const prompt = promptFor(this.#mllm, question, [this.#whole.encoded, encoded])
+    const prompt = promptFor(this.#mllm, question, [whole, encoded])
     if (prompt.length > maxPositions)
       throw new Error(
         `crop: with it the prompt has ${prompt.length} positions, the model has room for ${maxPositions}. Show a smaller picture, or ask with method none.`,
@@ -296,13 +313,20 @@ function inPieces(give: (piece: string) => void): (text: string) => void {
   }
 }
 
-const isBackward = (method: Method): boolean => method !== 'none' && mapMethods[method].isBackward
+const allOf = (
+  layers: readonly number[] | 'all' | undefined,
+  count: number,
+): readonly number[] | undefined => (layers === 'all' ? Array.from({ length: count }, (_, i) => i) : layers)
+
+const backTo = (method: Method): 'pixels' | 'connector' | null =>
+  method === 'none' ? null : mapMethods[method].backTo
 
 /** A question that is to be answered with a map. */
 interface MapQuestion {
   readonly question: string
   readonly method: MapMethod
   readonly layers: readonly number[]
+  readonly connectorLayers: readonly number[]
   readonly target: number | null
   readonly variant: InputGradientVariant
   readonly options: LookOptions
@@ -314,8 +338,14 @@ function mapOf(
   asked: MapQuestion,
   onParts?: (parts: Parts) => void,
 ): Promise<Float32Array> {
-  const { question, target, method, layers, variant, options } = asked
+  const { question, target, method, layers, connectorLayers, variant, options } = asked
   const { signal } = options
-  const looker = view.looker(context, { question, target, signal, ...(onParts && { onParts }) })
+  const looker = view.looker(context, {
+    question,
+    target,
+    connectorLayers,
+    signal,
+    ...(onParts && { onParts }),
+  })
   return mapMethods[method].map(looker, { layers, variant })
 }

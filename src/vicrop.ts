@@ -47,6 +47,11 @@ export class ViCrop {
     return this.#mllm.model.language.layers
   }
 
+  /** How many layers of its connector attend to the picture; 0 where the connector maps features one by one. */
+  get connectorLayerCount(): number {
+    return this.#mllm.model.connector?.layers ?? 0
+  }
+
   /**
    * Reads and encodes a picture.
    *

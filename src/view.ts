@@ -1,6 +1,16 @@
-import type { Context, ProbeOptions } from './decode/context.ts'
+import type { ConnectorSessions } from './connect.ts'
+import type { Context } from './decode/context.ts'
+import { attention, type MapReading } from './decode/probe.ts'
 import { positionsOf } from './decode/prompt.ts'
-import { batchesOf, type EncodedImage, encodeAll, encodedImage, encodeWithHidden, joined } from './encode.ts'
+import {
+  batchesOf,
+  connectImage,
+  type EncodedImage,
+  encodeAll,
+  encodedImage,
+  encodeWithHidden,
+  joined,
+} from './encode.ts'
 import { type Geometry, spread } from './image/geometry.ts'
 import type { Image } from './image/image.ts'
 import { type EdgeMedian, edgesOf } from './importance/input-gradient.ts'
@@ -18,21 +28,28 @@ export interface ViewQuestion {
   readonly question: string
   /** The token that is explained; null: the likeliest. */
   readonly target: number | null
+  /** Layers of a connector that depends on the question; default: its own. */
+  readonly connectorLayers?: readonly number[]
   readonly signal: AbortSignal | undefined
   /** Called as a backward pass goes on. */
   readonly onParts?: (parts: Parts) => void
 }
+
+/** How many questions a view is kept under: the one that is asked, and the general one. */
+const questionsKept = 2
 
 /**
  * What the model sees of a picture at once, the whole of it or a block: encoded once, and with what depends on it alone
  * kept between questions.
  */
 export class View {
-  readonly encoded: EncodedImage
   readonly #mllm: Mllm
   readonly #prepared: PreparedImage
-  /** Under the general prompt: attention by layer, and the gradient by pixels. */
-  readonly #generalAttention = new Map<number, Float32Array>()
+  readonly #encoded: EncodedImage
+  /** As it stands in prompts, by the question, where a connector depends on that. */
+  readonly #connected = new Map<string, EncodedImage>()
+  /** Under the general prompt: attention by layers, and the gradient by pixels. */
+  readonly #generalAttention = new Map<string, Float32Array[]>()
   #generalGradient: readonly Float32Array[] | null = null
   readonly #edges = new Map<string, Float32Array>()
   /** What the vision encoder's backward pass needs of its forward one; kept where that is a single run. */
@@ -47,7 +64,7 @@ export class View {
     this.#mllm = mllm
     this.#prepared = prepared
     this.#hidden = hidden
-    this.encoded = encoded
+    this.#encoded = encoded
   }
 
   static async see(mllm: Mllm, image: Image, signal?: AbortSignal): Promise<View> {
@@ -74,12 +91,22 @@ export class View {
   }
 
   get geometry(): Geometry {
-    return this.encoded.geometry
+    return this.#encoded.geometry
+  }
+
+  /** The view as it stands in prompts with a question: the same rows, the very objects, for the same question. */
+  async under(question: string, signal?: AbortSignal): Promise<EncodedImage> {
+    if (this.#mllm.connector === null) return this.#encoded
+    const known = this.#connected.get(question)
+    const connected = known ?? (await connectImage(this.#mllm, this.#encoded, question, signal))
+    this.#connected.delete(question)
+    this.#connected.set(question, connected)
+    for (const old of [...this.#connected.keys()].slice(0, -questionsKept)) this.#connected.delete(old)
+    return connected
   }
 
   /** The view as a method sees it, through a context that is used for nothing else meanwhile. */
   looker(context: Context, asked: ViewQuestion): Looker {
-    const { question, target, signal } = asked
     const general = { ...asked, question: generalQuestion, target: null }
     return {
       levels: this.#prepared.levels.map((level, i) => ({
@@ -88,15 +115,14 @@ export class View {
         cellPx: level.cellPx,
       })),
       join: maps => this.#join(maps),
-      read: (reading, layers) => this.#read(context, question, layers, { reading, target, signal }),
+      read: async (reading, layers) => (await this.#read(context, asked, layers, reading)).flat(),
       generalAttention: async layers => {
-        const missing = layers.filter(layer => !this.#generalAttention.has(layer))
-        if (missing.length > 0) {
-          const maps = await this.#read(context, generalQuestion, missing, { signal })
-          for (const [i, layer] of missing.entries())
-            this.#generalAttention.set(layer, maps[i] as Float32Array)
-        }
-        return layers.map(layer => this.#generalAttention.get(layer) as Float32Array)
+        const known = this.#generalAttention
+        const key = (layer: number): string => `${layer} ${this.#connectorLayers(asked)}`
+        const missing = layers.filter(layer => !known.has(key(layer)))
+        const maps = missing.length === 0 ? [] : await this.#read(context, general, missing, attention)
+        for (const [i, layer] of missing.entries()) known.set(key(layer), maps[i] as Float32Array[])
+        return layers.flatMap(layer => known.get(key(layer)) as Float32Array[])
       },
       pixelGradient: () => this.#pixelGradient(context, asked),
       generalPixelGradient: async () => {
@@ -108,6 +134,7 @@ export class View {
 
   /** Forgets what can be computed again, but for what the encoder made of the picture. */
   forget(): void {
+    this.#connected.clear()
     this.#generalAttention.clear()
     this.#generalGradient = null
     this.#edges.clear()
@@ -119,19 +146,53 @@ export class View {
     this.#hidden = null
   }
 
-  /** What is read of the starting answer token at the cells: [L][N]. */
+  /** What is read of the starting answer token at the cells, with each layer of a connector: [L][K][N], K 1 without. */
   async #read(
     context: Context,
-    question: string,
+    asked: ViewQuestion,
     layers: readonly number[],
-    options: ProbeOptions,
-  ): Promise<Float32Array[]> {
-    const prompt = promptFor(this.#mllm, question, [this.encoded])
-    await context.hold(prompt.slice(0, -1), options.signal)
-    const rows = await context.probe(prompt.at(-1) as Prompt[number], layers, options)
-    const at = positionsOf(prompt, this.encoded.features)
+    reading: MapReading,
+  ): Promise<Float32Array[][]> {
+    const { question, target, signal } = asked
+    const seen = await this.under(question, signal)
+    const prompt = promptFor(this.#mllm, question, [seen])
+    const toFeatures = await this.#connectorReadings(context, prompt, asked, reading)
+    await context.hold(prompt.slice(0, -1), signal)
+    const rows = await context.probe(prompt.at(-1) as Prompt[number], layers, { reading, target, signal })
+    const at = positionsOf(prompt, seen.features)
     const { levels } = this.#prepared
-    return rows.map(row => this.#join(levels.map(level => mapOfLevel(level, row, at))))
+    const toCells = (values: Float32Array): Float32Array =>
+      this.#join(levels.map(level => mapOfLevel(level, values)))
+    return rows.map(row => {
+      const values = Float32Array.from(at, position => row[position] as number)
+      return toFeatures === null ? [toCells(values)] : toFeatures.map(by => toCells(product(values, by)))
+    })
+  }
+
+  /** What is read of a connector's attention from each query token to each feature: [K][Q,T]; null without one. */
+  async #connectorReadings(
+    context: Context,
+    prompt: Prompt,
+    asked: ViewQuestion,
+    reading: MapReading,
+  ): Promise<Float32Array[] | null> {
+    const { connector } = this.#mllm
+    if (connector === null) return null
+    const layers = this.#connectorLayers(asked)
+    const session = await connector.attend(reading, layers)
+    const gradient = reading.weigh === null ? {} : { gradient: await this.#gradient(context, prompt, asked) }
+    const outputs = await session.run({ ...this.#connectorFeeds(connector, asked), ...gradient })
+    const all = floats(outputs, 'attentions')
+    const size = all.length / layers.length
+    return layers.map((_, k) => all.subarray(k * size, (k + 1) * size))
+  }
+
+  #connectorLayers({ connectorLayers }: ViewQuestion): readonly number[] {
+    return connectorLayers ?? this.#mllm.connector?.connector.defaultLayers ?? []
+  }
+
+  #connectorFeeds(connector: ConnectorSessions, { question }: ViewQuestion): Values {
+    return connector.feeds(this.#encoded.features, this.#mllm.model.instruct(question))
   }
 
   /**
@@ -152,17 +213,19 @@ export class View {
 
   /** dv/dx of the normalised pixels of each level [3,H,W]: back through the prompt, the connector and the vision encoder. */
   async #pixelGradient(context: Context, asked: ViewQuestion): Promise<Float32Array[]> {
-    const { question, target, signal, onParts } = asked
-    const { decoder, vision: sessions } = this.#mllm
-    const prompt = promptFor(this.#mllm, question, [this.encoded])
-    context.keepLayerInputs()
-    await context.hold(prompt, signal)
+    const { question, signal, onParts } = asked
+    const { decoder, vision: sessions, connector } = this.#mllm
+    const prompt = promptFor(this.#mllm, question, [await this.under(question, signal)])
     const batches = [...batchesOf(this.#mllm, [this.#prepared])]
-    const total = decoder.backward('likeliest').steps + batches.length * sessions.backward().steps
+    const steps = batches.length * sessions.backward().steps + (connector?.backward().steps ?? 0)
+    const total = decoder.backward('likeliest').steps + steps
     let done = 0
     const options = { signal, onStep: () => onParts?.({ done: ++done, total }) }
-    const byRow = await context.inputGradient({ target, ...options })
-    const byFeature = this.#byFeature(byRow, positionsOf(prompt, this.encoded.features))
+    const byRow = await this.#gradient(context, prompt, asked, options.onStep)
+    const byFeature =
+      connector === null
+        ? (byRow.data as Float32Array)
+        : await connector.backward().run(this.#connectorFeeds(connector, asked), byRow, options)
     const byPixels: Float32Array[] = []
     let start = 0
     for (const feeds of batches) {
@@ -178,18 +241,19 @@ export class View {
     return this.#prepared.levels.map(level => level.pixelsOf(gradient))
   }
 
-  /** What reaches the picture's features of what reaches the rows [S,C] of a prompt, in which it stands at these positions. */
-  #byFeature(byRow: Float32Array, at: readonly number[]): Float32Array {
-    const { rows, width } = this.encoded.features
-    const gradient = new Float32Array(rows * width)
-    for (const [i, { row }] of this.encoded.runs.flat().entries()) {
-      const from = (at[i] as number) * width
-      for (let c = 0; c < width; c++) {
-        const to = row * width + c
-        gradient[to] = (gradient[to] as number) + (byRow[from + c] as number)
-      }
-    }
-    return gradient
+  /** How the log probability of the token explained changes with what stands for the picture in the prompt: [R,C]. */
+  async #gradient(
+    context: Context,
+    prompt: Prompt,
+    { question, target, signal }: ViewQuestion,
+    onStep: () => void = () => {},
+  ): Promise<Value> {
+    const seen = await this.under(question, signal)
+    context.keepLayerInputs()
+    await context.hold(prompt, signal)
+    const byRow = await context.inputGradient({ target, signal, onStep })
+    const { rows, width } = seen.features
+    return float32Value(byFeature(byRow, seen, positionsOf(prompt, seen.features)), [rows, width])
   }
 
   #edgesOf(level: number, median: EdgeMedian): Float32Array {
@@ -201,6 +265,34 @@ export class View {
   }
 }
 
-/** The map of a level: of a row over the positions of a prompt, what it has where the picture's positions `at` are. */
-const mapOfLevel = ({ positions }: PreparedLevel, row: Float32Array, at: readonly number[]): Float32Array =>
-  Float32Array.from(positions, position => (position === -1 ? 0 : (row[at[position] as number] as number)))
+/** The map of a level, of values at the picture's positions or at its features. */
+const mapOfLevel = ({ positions }: PreparedLevel, values: Float32Array): Float32Array =>
+  Float32Array.from(positions, position => (position === -1 ? 0 : (values[position] as number)))
+
+/** A_st A_ti of the paper: [Q] x [Q,T] -> [T]. */
+function product(row: Float32Array, matrix: Float32Array): Float32Array {
+  const width = matrix.length / row.length
+  const sums = new Float64Array(width)
+  for (const [q, value] of row.entries()) {
+    for (let t = 0; t < width; t++) sums[t] = (sums[t] as number) + value * (matrix[q * width + t] as number)
+  }
+  return Float32Array.from(sums)
+}
+
+/** What reaches a picture's features of what reaches the rows [S,C] of a prompt, in which it stands at these positions. */
+function byFeature(
+  byRow: Float32Array,
+  { features, runs }: EncodedImage,
+  at: readonly number[],
+): Float32Array {
+  const { rows, width } = features
+  const gradient = new Float32Array(rows * width)
+  for (const [i, { row }] of runs.flat().entries()) {
+    const from = (at[i] as number) * width
+    for (let c = 0; c < width; c++) {
+      const to = row * width + c
+      gradient[to] = (gradient[to] as number) + (byRow[from + c] as number)
+    }
+  }
+  return gradient
+}

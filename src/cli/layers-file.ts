@@ -10,25 +10,29 @@ export interface LayersFile extends Calibration {
 }
 
 const layer = z.int().min(0)
-const schema = z.object({ layers: z.array(layer).min(1), layerCount: layer })
+const list = z.array(layer).min(1)
+const schema = z.object({ layers: list, layerCount: layer, connectorLayers: list.optional() })
+
+/** The layers to read, and those of the connector where the model's has any. */
+export type ReadLayers = Pick<Calibration, 'layers' | 'connectorLayers'>
 
 /**
  * @param layerCount how many layers the model has
  * @throws an error that names the file: not one of these, or made for another model
  */
-export async function readLayersFile(path: string, layerCount: number): Promise<readonly number[]> {
+export async function readLayersFile(path: string, layerCount: number): Promise<ReadLayers> {
   const text = await readFile(path, 'utf8').catch(error => {
     throw unreadable(path, error)
   })
   const read = schema.safeParse(parse(text))
   if (!read.success) throw new Error(`${path}: is not what "vicrop calibrate --out" writes.`)
-  const { layers, layerCount: made } = read.data
+  const { layers, connectorLayers, layerCount: made } = read.data
   if (made !== layerCount) {
     throw new Error(
       `${path}: was made for a model of ${made} layers, this one has ${layerCount}. Calibrate this one.`,
     )
   }
-  return layers
+  return { layers, ...(connectorLayers && { connectorLayers }) }
 }
 
 function parse(text: string): unknown {

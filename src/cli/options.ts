@@ -12,6 +12,7 @@ export interface LookFlags {
   readonly model?: string
   readonly method: Method
   readonly layers?: Layers
+  readonly connectorLayers?: LayerList
   readonly target?: string
   readonly variant?: InputGradientVariant
   readonly highRes: HighRes
@@ -45,6 +46,11 @@ export function withLookOptions(command: Command): Command {
       '--layers <list>',
       'layers to read, from 0: "14", "12,14", "10-14", "all", or a file that calibrate wrote',
       usage(parseLayers),
+    )
+    .option(
+      '--connector-layers <list>',
+      "the same of a Q-Former's layers that attend to the picture",
+      usage(parseLayerList),
     )
     .option(
       '--target <answer>',
@@ -99,11 +105,13 @@ function usage<T>(parse: (text: string) => T): (text: string) => T {
 /** Far more layers than any model has, few enough to list. */
 const maxLayers = 1024
 
-type Layers = readonly number[] | 'all' | { readonly file: string }
+type LayerList = readonly number[] | 'all'
+type Layers = LayerList | { readonly file: string }
 
-function parseLayers(text: string): Layers {
+const parseLayers = (text: string): Layers => (text.endsWith('.json') ? { file: text } : parseLayerList(text))
+
+function parseLayerList(text: string): LayerList {
   if (text === 'all') return 'all'
-  if (text.endsWith('.json')) return { file: text }
   const layers = text.split(',').flatMap(parseRange)
   return [...new Set(layers)]
 }

@@ -63,9 +63,10 @@ function describeCrop(look: Look): string {
   return `${crop.x},${crop.y} ${crop.width}x${crop.height} (${how})`
 }
 
-function describeMap({ method, layers, variant, blocks }: Look): string {
+function describeMap({ method, layers, connectorLayers, variant, blocks }: Look): string {
   const parts: string[] = [method]
   if (layers.length > 0) parts.push(`layer ${layers.join(', ')}`)
+  if (connectorLayers.length > 0) parts.push(`connector layer ${connectorLayers.join(', ')}`)
   if (variant !== null) parts.push(`variant ${variant}`)
   if (blocks !== null) parts.push(`${blocks.columns} x ${blocks.rows} blocks`)
   return parts.join(', ')

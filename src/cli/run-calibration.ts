@@ -42,7 +42,7 @@ export async function runCalibration(
       progress.say(`question ${measured.length} of ${asked.length} ${bar(measured.length, asked.length)}`)
     }
     progress.stop()
-    const calibration = chooseLayers(measured, flags.count)
+    const calibration = chooseLayers(measured, flags.count, vicrop.connectorLayerCount)
     const result: LayersFile = { model: flags.model ?? 'demo', layerCount: vicrop.layerCount, ...calibration }
     if (flags.out !== undefined) await writeFileAtomic(flags.out, `${JSON.stringify(result, null, 2)}\n`)
     await kept.close()
@@ -97,14 +97,18 @@ function readRow(line: string): [string, readonly number[]][] {
 }
 
 /** A bar a layer, the chosen ones marked. */
-function toText({ layers, ratios, questions }: Calibration, out: string | undefined): string {
+function toText(
+  { layers, connectorLayers, ratios, questions }: Calibration,
+  out: string | undefined,
+): string {
   const most = Math.max(...ratios)
   const lines = ratios.map((ratio, layer) => {
     const mark = layers.includes(layer) ? '*' : ' '
     const length = Math.round((40 * ratio) / most)
     return `${mark} ${String(layer).padStart(3)}  ${ratio.toFixed(2).padStart(6)}  ${'━'.repeat(length)}`
   })
-  const use = out === undefined ? layers.join(',') : out
+  const ofConnector = connectorLayers === undefined ? '' : ` --connector-layers ${connectorLayers}`
+  const use = out === undefined ? `${layers.join(',')}${ofConnector}` : out
   return [
     `layer  ratio  attention on what was asked about, over chance; ${questions} questions`,
     ...lines,

@@ -33,12 +33,12 @@ export async function run({ image, question, flags, signal, work }: Job): Promis
     await using vicrop = await openModel(flags, progress, signal)
     progress.say('encoding the picture')
     using picture = await vicrop.see(pixels, { signal, method: flags.method })
-    const layers = await layersOf(flags, vicrop.layerCount)
+    const layers = await layersOf(flags, vicrop)
     const options: LookOptions = {
       method: flags.method,
       crop: flags.crop,
       signal,
-      ...(layers === undefined ? {} : { layers }),
+      ...layers,
       ...(flags.target === undefined ? {} : { target: flags.target }),
       ...(flags.variant === undefined ? {} : { variant: flags.variant }),
       highRes: flags.highRes,
@@ -56,10 +56,22 @@ export async function run({ image, question, flags, signal, work }: Job): Promis
   }
 }
 
-async function layersOf({ layers }: LookFlags, count: number): Promise<readonly number[] | undefined> {
-  if (layers === 'all') return Array.from({ length: count }, (_, i) => i)
-  return layers !== undefined && 'file' in layers ? readLayersFile(layers.file, count) : layers
+/** What `--layers` and `--connector-layers` ask for; the file of a calibration may say both. */
+async function layersOf(
+  { layers, connectorLayers }: LookFlags,
+  { layerCount, connectorLayerCount }: ViCrop,
+): Promise<Pick<LookOptions, 'layers' | 'connectorLayers'>> {
+  const isFile = layers !== undefined && layers !== 'all' && 'file' in layers
+  const file = isFile ? await readLayersFile(layers.file, layerCount) : null
+  const chosen = isFile ? file?.layers : allOf(layers, layerCount)
+  const ofConnector = allOf(connectorLayers, connectorLayerCount) ?? file?.connectorLayers
+  return { ...(chosen && { layers: chosen }), ...(ofConnector && { connectorLayers: ofConnector }) }
 }
+
+const allOf = (
+  layers: readonly number[] | 'all' | undefined,
+  count: number,
+): readonly number[] | undefined => (layers === 'all' ? Array.from({ length: count }, (_, i) => i) : layers)
 
 function openModel(flags: LookFlags, progress: Progress, signal: AbortSignal): Promise<ViCrop> {
   return ViCrop.open(flags.model, {

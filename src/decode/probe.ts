@@ -16,14 +16,24 @@ export interface Reading {
   readonly build: (probe: Probe, layers: readonly number[], target: Tensor) => Tensor
 }
 
+/** The same of all that attends on the way from the answer to the cells. */
+export interface MapReading extends Reading {
+  /**
+   * How the attention of a connector's query tokens to the picture is weighed by its gradient, both [H,Q,T], before heads
+   * are averaged; null: it is not, and no gradient is needed.
+   */
+  readonly weigh: ((attention: Tensor, gradient: Tensor) => Tensor) | null
+}
+
 /** The attention of each layer, heads averaged. Each row sums to 1. */
-export const attention: Reading = {
+export const attention: MapReading = {
   name: 'attention',
   build: ({ attentions }, layers) =>
     concat(
       layers.map(layer => headMean(attentions[layer] as Tensor)),
       0,
     ),
+  weigh: null,
 }
 
 /** [...,n+1], any axes of heads -> [1,n+1]. */

@@ -1,4 +1,4 @@
-import { headMean, logProbability, type Reading } from '../decode/probe.ts'
+import { headMean, logProbability, type MapReading } from '../decode/probe.ts'
 import { grad } from '../grad/grad.ts'
 import { concat, mul, relu } from '../graph/ops.ts'
 import type { Tensor } from '../graph/tensor.ts'
@@ -10,17 +10,24 @@ import type { Probe } from '../models/model.ts'
  * Gradient-weighted attention (Zhang et al. 2025, grad-att): A~_st = A_st * relu(dv/dA_st), heads averaged, where the target
  * token's log probability v rises with what is attended to. No second prompt, and no backward pass through the prompt:
  * v depends on A_st through the last position alone, as no earlier position sees it. So the gradient of one position
- * over the cache is that of the whole model.
+ * over the cache is that of the whole model. A connector's A~_ti = A_ti * relu(dv/dA_ti) does need the way back through the
+ * prompt, to the query tokens.
  */
-export const gradientAttention: Reading = {
+export const gradientAttention: MapReading = {
   name: 'gradient-attention',
   build: (probe, layers, target) => {
     const gradients = attentionGradients(probe, layers, target)
     const weighted = layers.map((layer, l) =>
-      headMean(mul(probe.attentions[layer] as Tensor, relu(gradients[l] as Tensor))),
+      headMean(byPositivePart(probe.attentions[layer] as Tensor, gradients[l] as Tensor)),
     )
     return concat(weighted, 0)
   },
+  weigh: byPositivePart,
+}
+
+/** A * relu(dv/dA). */
+function byPositivePart(attention: Tensor, gradient: Tensor): Tensor {
+  return mul(attention, relu(gradient))
 }
 
 /**

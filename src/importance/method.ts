@@ -1,4 +1,4 @@
-import { attention, type Reading } from '../decode/probe.ts'
+import { attention, type MapReading } from '../decode/probe.ts'
 import { gradientAttention, meanOfLayers } from './gradient-attention.ts'
 import { type EdgeMedian, type InputGradientVariant, inputGradient } from './input-gradient.ts'
 import { relativeAttention } from './relative-attention.ts'
@@ -7,8 +7,11 @@ import { relativeAttention } from './relative-attention.ts'
 
 /** What a method may ask of the model about a picture, under the question and under the general description prompt. */
 export interface Looker {
-  /** What is read of the starting answer token at each cell, per layer: [L][N]. */
-  read(reading: Reading, layers: readonly number[]): Promise<Float32Array[]>
+  /**
+   * What is read of the starting answer token at each cell, per layer: [L][N]. Behind a connector that attends to the
+   * cells by itself, per pair of a layer and one of the connector's.
+   */
+  read(reading: MapReading, layers: readonly number[]): Promise<Float32Array[]>
   /** Its attention under the general description prompt, which depends on the picture alone. */
   generalAttention(layers: readonly number[]): Promise<Float32Array[]>
   /** How the log probability of the token explained changes with each normalised pixel of each level: [D] [3,H,W]. */
@@ -45,8 +48,8 @@ interface MapMethodTraits {
   /** Whether the map explains one token: the likeliest, unless another is asked for. */
   readonly hasTarget: boolean
   readonly hasVariants: boolean
-  /** Whether it goes back through the whole prompt. */
-  readonly isBackward: boolean
+  /** How far it goes back through the whole prompt: to the pixels, to a connector that attends to them, or not at all. */
+  readonly backTo: 'pixels' | 'connector' | null
 }
 
 /** Each of the paper's methods. */
@@ -57,14 +60,14 @@ export const mapMethods: Readonly<Record<MapMethod, MapMethodTraits>> = {
     readsLayers: true,
     hasTarget: false,
     hasVariants: false,
-    isBackward: false,
+    backTo: null,
   },
   'grad-att': {
     map: async (looker, { layers }) => meanOfLayers(await looker.read(gradientAttention, layers)),
     readsLayers: true,
     hasTarget: true,
     hasVariants: false,
-    isBackward: false,
+    backTo: 'connector',
   },
   'pure-grad': {
     map: async (looker, { variant }) => {
@@ -80,7 +83,7 @@ export const mapMethods: Readonly<Record<MapMethod, MapMethodTraits>> = {
     readsLayers: false,
     hasTarget: true,
     hasVariants: true,
-    isBackward: true,
+    backTo: 'pixels',
   },
 }
 

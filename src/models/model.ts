@@ -77,7 +77,7 @@ export interface Unrolled extends Chain {
   readonly logits: Tensor
 }
 
-/** The picture half of a model: encoder and connector in one graph. */
+/** The picture half of a model: encoder and connector in one graph, or the encoder alone before a `QueryConnector`. */
 export interface VisionModel {
   /**
    * From `pixel_values` [B,...], one or several views of a picture or of several, to `image_features` [B,T,C], cut
@@ -104,7 +104,7 @@ export interface PreparedImage {
   readonly feeds: Readonly<Record<string, Feed>>
   /** What the picture's token in the text of a prompt is replaced by: these texts, with a token for a run between each two. */
   readonly texts: readonly string[]
-  /** For each run, which rows of the features its positions take. */
+  /** For each run, which rows of the features its positions take, or which of a `QueryConnector`'s query tokens. */
   readonly runs: readonly (readonly number[])[]
   /** How much of the picture's detail the views show, the whole of it each: one level, or a coarse and a fine one. */
   readonly levels: readonly PreparedLevel[]
@@ -126,27 +126,64 @@ export interface PreparedLevel {
   /** Side of a cell in these pixels. */
   readonly cellPx: number
   readonly geometry: Geometry
-  /** For each cell, the position among those of the picture (all runs) that shows it; -1: none does. */
+  /**
+   * For each cell, the position among those of the picture (all runs) that shows it; -1: none does. Before a
+   * `QueryConnector`, whose query tokens are no cells, the one of its features that does.
+   */
   readonly positions: readonly number[]
   /** Of a gradient by all `pixel_values`, that by these pixels: [3,H,W]. */
   pixelsOf(gradient: Float32Array): Float32Array
+}
+
+/**
+ * A connector that depends on the question: query tokens, which stand for the picture in the prompt, are told the
+ * instruction and attend to all features of the picture's one view. So they are no cells, and the way from cells to the
+ * prompt is the connector's cross-attention, the paper's A_ti.
+ */
+export interface QueryConnector {
+  /** Q: positions that one picture takes in the prompt. */
+  readonly queryTokens: number
+  /** E: width of the features that it is given. */
+  readonly featureWidth: number
+  /** Layers that attend to the picture; the first of them is layer 0. */
+  readonly layers: number
+  /** Of these the ones whose attention the map is made of unless the caller asks for others. */
+  readonly defaultLayers: readonly number[]
+  /** The folder in the checkpoint where the tokenizer of instructions is, and the bounds of what it may give. */
+  readonly tokenizer: {
+    readonly folder: string
+    readonly vocabularySize: number
+    readonly maxTokens: number
+  }
+  connect(): Connection
+}
+
+/** From `image_features` [1,T,E], which the vision encoder gives, and `instruction_ids` int64 [I] to `query_features` [Q,C]. */
+export interface Connection extends Chain {
+  /** Of each layer that attends to the picture [H,Q,T]. */
+  readonly attentions: readonly Tensor[]
 }
 
 /** What the rest of the project needs to know of a model. Methods see this and never a model's name. */
 export interface Model {
   readonly modelType: string
   readonly vision: VisionModel
+  /** Left out where the features of a picture are its rows in the prompt, whatever is asked. */
+  readonly connector?: QueryConnector
   readonly language: LanguageModel
-  readonly imageTokenId: number
+  /** The token that stands for a picture; null: the vocabulary has none, and `imagesFirst` is true. */
+  readonly imageTokenId: number | null
+  /** Whether pictures stand before the whole text, even its first special token, and not where the text says. */
+  readonly imagesFirst?: boolean
   /** Side in pixels of the square that the vision encoder sees: the base window of the crop. */
   readonly inputSize: number
   /** The layer, counted from 0, whose attention the map is made of unless the caller asks for others. */
   readonly defaultLayers: readonly number[]
-  /** The question with the paper's request for a short answer. */
+  /** The question with the paper's request for a short answer; also what a `QueryConnector` is told. */
   instruct(question: string): string
   /**
-   * The paper's prompt: `imageToken` for each of `images`, the instruction, and everything up to where the answer
-   * starts.
+   * The paper's prompt: `imageToken` for each of `images` (none where images come first), the instruction, and everything
+   * up to where the answer starts.
    * @param bos the token that texts begin with, or ''; a prompt that begins with it does not get it from the tokenizer
    */
   plainPrompt(question: string, images: number, imageToken: string, bos: string): string

@@ -1,5 +1,6 @@
 import { quoted } from './config.ts'
 import { idefics3 } from './idefics3/model.ts'
+import { instructBlip } from './instructblip/model.ts'
 import { llava } from './llava/model.ts'
 import { llavaNext } from './llava_next/model.ts'
 import type { Model, ModelFiles } from './model.ts'
@@ -11,6 +12,7 @@ const models: Readonly<Record<string, (files: ModelFiles) => Model>> = {
   idefics3,
   // An Idefics3 of small parts. The first SmolVLM goes by that name itself.
   smolvlm: idefics3,
+  instructblip: instructBlip,
 }
 
 /** What builds the model that `config.json` names; nothing is read of the weights yet. */

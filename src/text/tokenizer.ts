@@ -13,12 +13,13 @@ export interface Tokenizer {
   special(role: string): string | undefined
 }
 
-/** A tokenizer from the parsed `tokenizer.json` and `tokenizer_config.json`. */
+/** A tokenizer from the parsed `tokenizer.json`, which errors call `file`, and `tokenizer_config.json`. */
 export function makeTokenizer(
   tokenizerJson: object,
   tokenizerConfig: Readonly<Record<string, unknown>>,
+  file = 'tokenizer.json',
 ): Tokenizer {
-  const tokenizer = open(tokenizerJson, tokenizerConfig)
+  const tokenizer = open(tokenizerJson, tokenizerConfig, file)
   const added = tokenizer.get_added_tokens_decoder()
   const isText = (id: number): boolean => tokenizer.id_to_token(id) !== undefined && !added.get(id)?.special
   const byteOf = (id: number): number | null => byteToken(tokenizer.id_to_token(id))
@@ -81,12 +82,12 @@ function isUtf8(bytes: Uint8Array): boolean {
   }
 }
 
-function open(tokenizerJson: object, tokenizerConfig: object): HubTokenizer {
+function open(tokenizerJson: object, tokenizerConfig: object, file: string): HubTokenizer {
   try {
     return new HubTokenizer(tokenizerJson, tokenizerConfig)
   } catch (cause) {
     throw new Error(
-      'tokenizer.json: not a tokenizer that can be read. Download it again, or save it with save_pretrained.',
+      `${file}: not a tokenizer that can be read. Download it again, or save it with save_pretrained.`,
       { cause },
     )
   }

@@ -30,9 +30,12 @@ export async function homeOf(given: string): Promise<Home> {
   return { given, folder, hubModel: isSnapshot ? dirname(dirname(folder)) : null }
 }
 
-/** The real path of a file of the checkpoint, or null when there is none. Refuses links out of the model's folder. */
+/**
+ * The real path of a file of the checkpoint, "name" or "folder/name", or null when there is none. Refuses links out of
+ * the model's folder.
+ */
 export async function locate(home: Home, name: string): Promise<string | null> {
-  if (!isPlainFileName(name))
+  if (!name.split('/').every(isPlainFileName))
     throw new WeightsError(`${quote(name)}: is not the name of a file in ${home.given}.`)
   const path = join(home.folder, name)
   const target = await realpath(path).catch(error => missingOrUnreadable(path, name, error))

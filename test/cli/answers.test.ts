@@ -56,6 +56,7 @@ describe('vicrop ask --json', () => {
     expect(Object.keys(object).sort()).toEqual([
       'answer',
       'blocks',
+      'connectorLayers',
       'crop',
       'cropReason',
       'image',

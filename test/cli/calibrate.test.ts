@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { modelPath, picturePath, readExpected } from '../models/fixtures.ts'
+import { modelPath as instructBlipPath } from '../models/instructblip/fixtures.ts'
 import { folderOfFile, vicrop } from './vicrop.ts'
 
 const folder = folderOfFile()
@@ -42,6 +43,21 @@ describe('vicrop calibrate', () => {
       '--json',
     ])
     expect(JSON.parse(look.stdout).layers).toEqual(layers)
+  })
+
+  it('chooses a layer of a Q-Former too, which the file and the line to use say', async () => {
+    const out = join(folder, 'pairs.json')
+    const blip = ['--model', instructBlipPath('placeholders')]
+    const written = await vicrop(['calibrate', asArray, ...blip, '--out', out])
+    expect(written).toMatchObject({ status: 0, stderr: '' })
+    const { layers, connectorLayers } = JSON.parse(readFileSync(out, 'utf8'))
+    expect(connectorLayers).toHaveLength(1)
+    const look = ['look', picturePath('wide'), first!, ...blip, '--json', '--layers', out]
+    expect(JSON.parse((await vicrop(look)).stdout)).toMatchObject({ layers, connectorLayers })
+    const other = await vicrop([...look, '--connector-layers', 'all'])
+    expect(JSON.parse(other.stdout)).toMatchObject({ layers, connectorLayers: [0, 1] })
+    const printed = await vicrop(['calibrate', asArray, ...blip])
+    expect(printed.stdout).toContain(`use: --layers ${layers} --connector-layers ${connectorLayers}`)
   })
 
   it('reads JSON Lines as well, and prints JSON', async () => {

@@ -4,6 +4,7 @@ import { crc32, deflateSync } from 'node:zlib'
 import { describe, expect, it, test } from 'vitest'
 import { altered, remove, setJson } from '../models/altered.ts'
 import { modelPath, picturePath } from '../models/fixtures.ts'
+import { supportedModels } from '../models/refusal.ts'
 import { folderOfFile, vicrop } from './vicrop.ts'
 
 const picture = picturePath('wide')
@@ -170,9 +171,7 @@ describe('a checkpoint that cannot be opened ends the call with 1', () => {
 
   it('because it is another model', async () => {
     const llama = altered(setJson('config.json', { model_type: 'llama' }))
-    expect(await ask(llama)).toBe(
-      'config.json: model_type "llama", supported: llava, llava_next, idefics3, smolvlm. Open a checkpoint of such a model.',
-    )
+    expect(await ask(llama)).toBe(`config.json: model_type "llama", ${supportedModels}`)
   })
 
   it('because a file is missing', async () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 
 // A hub on loopback that speaks the protocol of the real one, as far as models are read from it: a list of files for a
 // revision; for every file an address whose headers say size and hash; contents of large files on a second origin.
@@ -63,7 +63,12 @@ export const etagOf = (path: string, bytes: Uint8Array): string =>
   large.test(path) ? sha256(bytes) : gitHash(bytes)
 
 export const filesIn = (folder: string): Record<string, Buffer> =>
-  Object.fromEntries(readdirSync(folder).map(name => [name, readFileSync(join(folder, name))]))
+  Object.fromEntries(
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter(entry => entry.isFile())
+      .map(({ parentPath, name }) => join(parentPath, name))
+      .map(path => [relative(folder, path).replaceAll(sep, '/'), readFileSync(path)]),
+  )
 
 /** Serves one model, "org/name", whose `main` is `commit`. */
 export async function serveHub(files: Record<string, Buffer>): Promise<FakeHub> {

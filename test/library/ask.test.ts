@@ -35,6 +35,7 @@ describe('an answer', () => {
       question: questions[0],
       method: 'rel-att',
       layers: [1],
+      connectorLayers: [],
       target: null,
       variant: null,
       blocks: null,

@@ -78,6 +78,10 @@ describe('a checkpoint answers as the reference', () => {
   test.each<[what: string, change: (folder: string) => void]>([
     ['as it is', () => {}],
     ['whose image token has another text', renameImageToken],
+    [
+      'whose settings name another stop token than its tokenizer',
+      setJson('generation_config.json', { eos_token_id: 1 }),
+    ],
     ['with dynamic rotary positions', setJson('config.json', { text_config: dynamic })],
     [
       'with the image processor in a file of its own',

@@ -1,32 +1,16 @@
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, test } from 'vitest'
-import type { OpenOptions } from '../../src/load-node.ts'
 import { ViCrop } from '../../src/vicrop.ts'
-import { temporaryFolder } from '../weights/temporary.ts'
 import { altered, type HeaderEntry, remove, setHeader, setJson, write } from './altered.ts'
 import { picturePath } from './fixtures.ts'
+import { refusal, supportedModels } from './refusal.ts'
 
 type Change = (folder: string) => void
-
-/** What opening a checkpoint is refused with: one line, and nothing is left behind. */
-async function refusal(folder: string, options: OpenOptions = {}): Promise<string> {
-  const cacheFolder = temporaryFolder()
-  const error = await ViCrop.open(folder, { cacheFolder, ...options }).then(
-    () => expect.unreachable('it was opened'),
-    (error: Error) => error,
-  )
-  expect(error).toBeInstanceOf(Error)
-  expect(error.message).toMatch(/^[^\p{Cc}\u2028\u2029]{10,700}$/u)
-  expect(readdirSync(cacheFolder)).toEqual([])
-  return error.message.replaceAll(folder, 'FOLDER')
-}
 
 const norm = 'language_model.model.norm.weight'
 const head = 'language_model.lm_head.weight'
 const entry = (header: Record<string, HeaderEntry>, name: string): HeaderEntry => header[name] as HeaderEntry
-
-const supportedModels = 'supported: llava, llava_next, idefics3, smolvlm. Open a checkpoint of such a model.'
 
 const damaged = 'the file is damaged, download it again.'
 

@@ -157,7 +157,7 @@ function blankImage(rows: number): EncodedImage {
 }
 
 const idsOf = (prompt: Prompt, mllm: Mllm): number[] =>
-  prompt.map(position => (typeof position === 'number' ? position : mllm.model.imageTokenId))
+  prompt.map(position => (typeof position === 'number' ? position : (mllm.model.imageTokenId as number)))
 
 async function answer(context: Context, prompt: Prompt, mllm: Mllm): Promise<number[]> {
   const { maxPositions } = mllm.model.language

@@ -49,5 +49,5 @@ export type ClipVisionConfig = z.infer<typeof clipVisionConfig>
 export type VisionConfig = Omit<ClipVisionConfig, 'model_type'>
 
 /** Patches along one side of the square input. */
-export const patchesPerSide = (config: VisionConfig): number =>
+export const patchesPerSide = (config: Pick<VisionConfig, 'image_size' | 'patch_size'>): number =>
   Math.floor(config.image_size / config.patch_size)

@@ -5,7 +5,7 @@ import { linear } from '../../nn/linear.ts'
 import { layerNorm } from '../../nn/norm.ts'
 import { type Weights, within } from '../../nn/weights.ts'
 import { patchesPerSide } from '../clip/config.ts'
-import { embedPatches, encoderLayer } from '../clip/vision.ts'
+import { embedPatches, encoderLayer, selfAttention } from '../clip/vision.ts'
 import type { Idefics3Config } from './config.ts'
 
 // B views · N patches a side · s scale_factor · T = (N/s)^2 tokens · Cv width of the vision encoder · C of the language model
@@ -24,11 +24,12 @@ export function encode(vision: Weights, connector: Weights, config: Idefics3Conf
   const embeddings = vision.at('embeddings')
   let x = within(embeddings, () => {
     const positions = embeddings.get('position_embedding.weight', [side * side, sizes.hidden_size])
-    return add(embedPatches(pixelValues, embeddings, sizes), positions)
+    const bias = embeddings.get('patch_embedding.bias', [sizes.hidden_size])
+    return add(embedPatches(pixelValues, embeddings, sizes, bias), positions)
   })
   const hidden: Record<string, Tensor> = { 'hidden.0': x }
   for (let i = 0; i < sizes.num_hidden_layers; i++) {
-    x = encoderLayer(x, vision.at(`encoder.layers.${i}`), sizes)
+    x = encoderLayer(x, vision.at(`encoder.layers.${i}`), sizes, selfAttention(sizes))
     hidden[`hidden.${i + 1}`] = x
   }
   const normed = layerNorm(x, vision.at('post_layernorm'), sizes.layer_norm_eps)

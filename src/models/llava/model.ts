@@ -4,7 +4,7 @@ import type { Tensor } from '../../graph/tensor.ts'
 import type { Size } from '../../image/image.ts'
 import { type Fit, type PreprocessSpec, preprocess } from '../../image/preprocess.ts'
 import { type TensorStore, type Weights, weightsAt } from '../../nn/weights.ts'
-import { patchesPerSide } from '../clip/config.ts'
+import { type ClipVisionConfig, patchesPerSide } from '../clip/config.ts'
 import { clipVision } from '../clip/vision.ts'
 import { parseConfig } from '../config.ts'
 import { llama } from '../llama/language.ts'
@@ -48,12 +48,33 @@ function llavaVision(files: ModelFiles, places: Places, config: LlavaConfig): Vi
   const { vision_config: vision } = config
   const side = patchesPerSide(vision)
   const classTokens = config.vision_feature_select_strategy === 'full' ? 1 : 0
-  const specFor = (fit: Fit | null): PreprocessSpec => parseProcessor(files.processor, fit ?? undefined)
+  return {
+    ...squareInput(files, vision, parseProcessor, {
+      rows: classTokens + side * side,
+      firstCell: classTokens,
+    }),
+    encode: () => encode(places, config),
+  }
+}
+
+/**
+ * How pictures meet a square input of patches, which are the cells.
+ * @param rows how many rows one picture has in a prompt
+ * @param firstCell which of its positions shows the first cell; the others follow
+ */
+export function squareInput(
+  files: ModelFiles,
+  vision: Pick<ClipVisionConfig, 'image_size' | 'patch_size'>,
+  parse: (json: unknown, fit?: Fit) => PreprocessSpec,
+  { rows, firstCell }: { readonly rows: number; readonly firstCell: number },
+): Pick<VisionModel, 'enlarged' | 'preprocess'> {
+  const side = patchesPerSide(vision)
+  const specFor = (fit: Fit | null): PreprocessSpec => parse(files.processor, fit ?? undefined)
   const declared = specFor(files.fit)
   requireInput(declared.input, vision.image_size)
-  const run = Array.from({ length: classTokens + side * side }, (_, row) => row)
+  const run = Array.from({ length: rows }, (_, row) => row)
+  const positions = Array.from({ length: side * side }, (_, cell) => firstCell + cell)
   return {
-    encode: () => encode(places, config),
     enlarged: crop => crop,
     preprocess(image, fit) {
       const { pixelValues, input, view } = preprocess(image, fit === undefined ? declared : specFor(fit))
@@ -63,7 +84,6 @@ function llavaVision(files: ModelFiles, places: Places, config: LlavaConfig): Vi
       const covered = { ...view, width: view.width * share, height: view.height * share }
       const geometry = { source, view: covered, grid: { rows: side, columns: side } }
       const pixelsOf = (gradient: Float32Array): Float32Array => gradient
-      const positions = run.slice(classTokens)
       return {
         pixelValues,
         shape: [1, 3, vision.image_size, vision.image_size],

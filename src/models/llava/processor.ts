@@ -26,7 +26,8 @@ const size = z.union(
   expected('1 to 8192 pixels as a number, {shortest_edge} or {height, width}'),
 )
 
-const cropSize = z.union(
+/** One number is both sides. */
+export const squareOrExactSize = z.union(
   [side.transform(square), exactSize],
   expected('1 to 8192 pixels as a number or {height, width}'),
 )
@@ -37,7 +38,7 @@ export const clipProcessor = z.object({
   do_resize: optional(z.boolean(), true),
   size: optional(size, { shortestEdge: 224 }),
   do_center_crop: optional(z.boolean(), true),
-  crop_size: optional(cropSize, square(224)),
+  crop_size: optional(squareOrExactSize, square(224)),
   ...valueFields('bicubic', clipValues),
 })
 type ClipProcessor = z.output<typeof clipProcessor>
@@ -57,7 +58,11 @@ export function parseProcessor(json: unknown, fit?: Fit): PreprocessSpec {
     processorName(located, '(CLIP|Llava)(FeatureExtractor|ImageProcessor)', names) ?? 'LlavaImageProcessor'
   const config = parseConfig(clipProcessor, settings, file)
   // CLIP's `do_pad` evens out the pictures of a batch; it does nothing to one picture.
-  const pads = config.do_pad && name.startsWith('Llava')
+  return specOf(config, config.do_pad && name.startsWith('Llava'), file, fit)
+}
+
+/** What settings with this pipeline come to. */
+export function specOf(config: ClipProcessor, pads: boolean, file: string, fit?: Fit): PreprocessSpec {
   const input = inputSize(config, pads, file)
   return {
     ...(fit === undefined ? declaredFit(config, pads) : fitTo(fit, config, input)),

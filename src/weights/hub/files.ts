@@ -7,7 +7,10 @@ export const CONFIG = 'config.json'
 export const PROCESSORS = ['processor_config.json', 'preprocessor_config.json'] as const
 export const TOKENIZER = 'tokenizer.json'
 
-/** Settings, tokenizers and chat templates; InstructBLIP has a second tokenizer in a folder of its own. */
+/** A model with a Q-Former has a second tokenizer, in a folder of its own. */
+const QFORMER_TOKENIZER = 'qformer_tokenizer/tokenizer.json'
+
+/** Settings, tokenizers and chat templates. */
 export const isText = (path: string): boolean => {
   const name = path.replace(/^qformer_tokenizer\//, '')
   return isPlainFileName(name) && /\.(?:json|jinja)$/.test(name) && !name.endsWith('.index.json')
@@ -37,20 +40,23 @@ export function shardsOf(id: string, index: unknown, has: (name: string) => bool
 }
 
 /**
- * Whether files are there that every model needs, as far as can be told without the hub's list; otherwise their names.
+ * Whether files are there that a model needs, as far as can be told without the hub's list; otherwise their names.
  *
- * @param index reads the index of shards
+ * @param readJson reads the config, of which null is as good as none, and the index of shards
  */
 export async function missingFiles(
   has: (name: string) => Promise<boolean>,
-  index: () => Promise<unknown>,
+  readJson: (name: typeof CONFIG | typeof INDEX) => Promise<unknown>,
 ): Promise<string[]> {
   const missing: string[] = []
+  const config = (await has(CONFIG)) ? await readJson(CONFIG) : null
+  const hasQFormer = typeof config === 'object' && config !== null && 'qformer_config' in config
+  if (hasQFormer && !(await has(QFORMER_TOKENIZER))) missing.push(QFORMER_TOKENIZER)
   for (const name of [CONFIG, TOKENIZER]) if (!(await has(name))) missing.push(name)
   if (!(await has(PROCESSORS[0])) && !(await has(PROCESSORS[1]))) missing.push(PROCESSORS[1])
   if (await has(SINGLE)) return missing
   if (!(await has(INDEX))) return [...missing, SINGLE]
-  for (const shard of new Set(parseIndex(await index(), INDEX).values())) {
+  for (const shard of new Set(parseIndex(await readJson(INDEX), INDEX).values())) {
     if (!(await has(shard))) missing.push(shard)
   }
   return missing

@@ -1,6 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { INDEX } from '../checkpoint.ts'
 import { WeightsError } from '../error.ts'
 import { findSnapshot, modelFolder, sizeAt } from './cache.ts'
 import { missingFiles } from './files.ts'
@@ -39,13 +38,10 @@ export async function findComplete(hub: Hub, model: ModelId): Promise<string | n
 /** Names of the files that a model needs and a folder lacks. */
 export async function missingInFolder(folder: string): Promise<string[]> {
   const has = async (name: string): Promise<boolean> => (await sizeAt(join(folder, name))) !== null
-  return missingFiles(has, async () => {
-    const text = await readFile(join(folder, INDEX), 'utf8')
-    return parsed(text)
-  })
+  return missingFiles(has, async name => parsed(await readFile(join(folder, name), 'utf8')))
 }
 
-/** An index that is no JSON names no shards. */
+/** An index that is no JSON names no shards, and a config nothing to look for. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
