@@ -20,6 +20,11 @@ export interface OpenOptions {
   readonly prompt?: PromptStyle
   /** How pictures that are not square are fitted to the model's input. Default: as the checkpoint says. */
   readonly fit?: Fit
+  /**
+   * The most pixels that a picture has for a model that takes pictures at their size; larger ones are made smaller. Default:
+   * as the checkpoint says.
+   */
+  readonly maxPixels?: number
   /** Threads inside one operator. Default: the runtime's choice. */
   readonly threads?: number
   /** Where converted weights are kept. Default: `VICROP_CACHE`, or `vicrop` in the user's cache folder. */
@@ -75,6 +80,12 @@ export async function load(idOrFolder: string, options: OpenOptions = {}): Promi
   return { mllm, converted: weights.converted }
 }
 
+interface ReadOptions {
+  readonly fit?: Fit | null
+  readonly maxPixels?: number | null
+  readonly prompt?: PromptStyle
+}
+
 interface ReadModel {
   /** As it will be with the weights converted; all that is known from texts and headers has been checked. */
   readonly model: Model
@@ -88,13 +99,17 @@ interface ReadModel {
 /** All that a checkpoint says of its model in its texts and headers, without reading weights. */
 export async function readModel(
   checkpoint: Checkpoint,
-  { fit = null, prompt = 'plain' }: { readonly fit?: Fit | null; readonly prompt?: PromptStyle },
+  { fit = null, maxPixels = null, prompt = 'plain' }: ReadOptions = {},
 ): Promise<ReadModel> {
   const config = await checkpoint.readJson('config.json')
   const make = modelMaker(config)
   const processor = await readProcessor(checkpoint)
-  const build = (tensors: TensorStore): Model => make({ config, processor, tensors, fit })
+  const build = (tensors: TensorStore): Model => make({ config, processor, tensors, fit, maxPixels })
   const model = checkTensors(build(asFloat32(storeOf(checkpoint))))
+  if (maxPixels !== null && model.vision.pixels === undefined)
+    throw new Error(
+      `max pixels ${maxPixels}: this model gives every picture the same number. Leave them out.`,
+    )
   const { tokenizer, tokenizerConfig } = await readTokenizer(checkpoint)
   const texts = {
     tokenizer,
@@ -149,7 +164,7 @@ function imageTokenOf(tokenizer: Tokenizer, { imageTokenId: id, imagesFirst = fa
   if (imagesFirst || id === null) return ''
   const text = tokenizer.token(id)
   if (text !== undefined && tokenizer.encode(text, { bare: true }).includes(id)) return text
-  const problem = `no text becomes token ${id}, which config.json names as "image_token_index"`
+  const problem = `no text becomes token ${id}, which config.json names as the image token`
   throw new Error(`tokenizer.json: ${problem}. Do the two files belong together?`)
 }
 

@@ -24,8 +24,8 @@ export interface LookOptions {
   /** Of pure-grad: as the paper says it, or as its authors' code does it. Default: paper. */
   readonly variant?: InputGradientVariant
   /**
-   * Whether the map is made of blocks of at most 1024 pixels a side, each seen by itself: `on`, `off`, or where the
-   * picture is larger than that. Default: auto.
+   * Whether the map is made of blocks of at most 1024 pixels a side, each seen by itself: `on`, `off`, or `auto` where the
+   * picture is larger than that and the model is shown less of it than it has. Default: auto.
    */
   readonly highRes?: HighRes
   /** Where to crop, in source pixels, or `auto` to let the method find it. Default: auto. */

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit'
 import { type CropChoice, type ImportanceMap, type NoCropReason, selectCrop } from './crop/select.ts'
-import { type Blocks, blocksFor, joinMaps } from './crop/tiles.ts'
+import { type Blocks, blocksFor, type HighRes, joinMaps } from './crop/tiles.ts'
 import { Context } from './decode/context.ts'
 import { greedy } from './decode/greedy.ts'
 import { attention } from './decode/probe.ts'
@@ -200,7 +200,7 @@ export class Picture {
     options.signal?.throwIfAborted()
     checkQuestion(question)
     const checked = checkOptions(options, this.#mllm, this.image)
-    const blocks = blocksFor(this.image, checked.highRes)
+    const blocks = this.#blocksFor(checked.highRes)
     // So that the plain answer's prefill is the forward pass of the map's gradient.
     if (this.#goesBack(checked.method) && checked.crop === 'auto' && blocks === null)
       this.#context.keepLayerInputs()
@@ -226,7 +226,7 @@ export class Picture {
     if (crop !== 'auto') return { ...facts, crop, cropReason: null, importance: null, blocks: null }
     if (method === 'none')
       return { ...facts, crop: null, cropReason: 'method none', importance: null, blocks: null }
-    const blocks = blocksFor(this.image, highRes)
+    const blocks = this.#blocksFor(highRes)
     options.onProgress?.('map')
     const ask = { ...facts, method, variant: variant ?? 'paper', options }
     const importance =
@@ -236,6 +236,10 @@ export class Picture {
     const choice: CropChoice = selectCrop(importance, this.#mllm.model.inputSize)
     const grid = blocks && { rows: blocks.rows, columns: blocks.columns }
     return { ...facts, crop: choice.crop, cropReason: choice.reason, importance, blocks: grid }
+  }
+
+  #blocksFor(mode: HighRes): Blocks | null {
+    return blocksFor(this.image, mode, this.#whole.showsLess)
   }
 
   async #mapOfWhole(asked: MapQuestion): Promise<ImportanceMap> {
@@ -250,7 +254,7 @@ export class Picture {
     const { signal, onProgress } = asked.options
     this.#blocks ??= await timer.time('encodeBlocksMs', () => {
       const images = blocks.boxes.map(box => cropImage(this.image, box))
-      return View.seeBlocks(this.#mllm, images, signal)
+      return this.#whole.seeBlocks(images, signal)
     })
     // One cache for all blocks, beside that of the whole picture, which the answers go on from.
     const context = new Context(this.#mllm.decoder)

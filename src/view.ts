@@ -9,9 +9,10 @@ import {
   encodeAll,
   encodedImage,
   encodeWithHidden,
+  enlargedCrop,
   joined,
 } from './encode.ts'
-import { type Geometry, spread } from './image/geometry.ts'
+import { cellSize, type Geometry, showsAll, spread } from './image/geometry.ts'
 import type { Image } from './image/image.ts'
 import { type EdgeMedian, edgesOf } from './importance/input-gradient.ts'
 import type { Looker } from './importance/method.ts'
@@ -22,6 +23,9 @@ import type { Parts } from './options.ts'
 
 /** The paper's q': what the model attends to when asked for nothing in particular. */
 const generalQuestion = 'Write a general description of the image.'
+
+/** A picture is made smaller by as much to have sides of whole cells. */
+const negligibleShrinkage = 1.05
 
 /** What is asked of a view. */
 export interface ViewQuestion {
@@ -83,9 +87,16 @@ export class View {
     return new View(mllm, prepared, encoded, hidden)
   }
 
-  /** The blocks of a picture, stretched to the model's input so that their cells tile it; encoded as few batches. */
-  static async seeBlocks(mllm: Mllm, blocks: readonly Image[], signal?: AbortSignal): Promise<View[]> {
-    const prepared = blocks.map(block => mllm.model.vision.preprocess(block, 'stretch'))
+  /**
+   * The blocks of a picture, enlarged as crops are, and stretched to the model's input so that their cells tile it; encoded
+   * as few batches.
+   */
+  async seeBlocks(blocks: readonly Image[], signal?: AbortSignal): Promise<View[]> {
+    const mllm = this.#mllm
+    const { geometry, features } = this.#encoded
+    const prepared = blocks.map(block =>
+      mllm.model.vision.preprocess(enlargedCrop(mllm, block, geometry.source, features.rows), 'stretch'),
+    )
     const encoded = await encodeAll(mllm, prepared, signal)
     return prepared.map((one, i) => new View(mllm, one, encoded[i] as EncodedImage))
   }
@@ -103,6 +114,15 @@ export class View {
     this.#connected.set(question, connected)
     for (const old of [...this.#connected.keys()].slice(0, -questionsKept)) this.#connected.delete(old)
     return connected
+  }
+
+  /** Whether the model is shown less than the picture has: parts are cut off, or details smaller than they are. */
+  get showsLess(): boolean {
+    return this.#prepared.levels.every(({ geometry, cellPx }) => {
+      const { width, height } = cellSize(geometry)
+      const isShrunk = Math.max(width, height) > negligibleShrinkage * cellPx
+      return isShrunk || !showsAll(geometry)
+    })
   }
 
   /** The view as a method sees it, through a context that is used for nothing else meanwhile. */

@@ -19,6 +19,7 @@ export interface LookFlags {
   readonly crop: Box | 'auto'
   readonly prompt: PromptStyle
   readonly fit?: Fit
+  readonly maxPixels?: number
   readonly json?: true
   readonly saveMap?: string
   readonly saveCrop?: string
@@ -65,7 +66,7 @@ export function withLookOptions(command: Command): Command {
     .addOption(
       new Option(
         '--high-res <mode>',
-        'map of blocks of at most 1024 pixels; auto: of pictures larger than that',
+        'map of blocks of at most 1024 pixels; auto: of larger pictures that the model is not shown in full',
       )
         .choices(highResModes)
         .default('auto'),
@@ -81,6 +82,11 @@ export function withLookOptions(command: Command): Command {
         '--fit <how>',
         'how a picture meets a square input (default: as the checkpoint says)',
       ).choices(fits),
+    )
+    .option(
+      '--max-pixels <n>',
+      'the most pixels of a picture, for models that take pictures at their size (default: as the checkpoint says)',
+      usage(parsePixels),
     )
     .addOption(new Option('--device <name>', 'where to compute').choices(['cpu']).default('cpu'))
     .addOption(new Option('--dtype <name>', 'numbers to compute with').choices(['f32']).default('f32'))
@@ -123,6 +129,11 @@ function parseRange(text: string): number[] {
     throw new Error(`"${text}" names no layers. Give numbers and ranges such as 12,14-16, or all.`)
   }
   return Array.from({ length: to - from + 1 }, (_, i) => from + i)
+}
+
+function parsePixels(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw new Error(`"${text}" is no number of pixels. Give a whole number such as 1003520.`)
 }
 
 function parseCrop(text: string): Box | 'auto' {

@@ -79,6 +79,7 @@ function openModel(flags: LookFlags, progress: Progress, signal: AbortSignal): P
     signal,
     onProgress: done => progress.say(openingLine(done)),
     ...(flags.fit === undefined ? {} : { fit: flags.fit }),
+    ...(flags.maxPixels === undefined ? {} : { maxPixels: flags.maxPixels }),
   })
 }
 

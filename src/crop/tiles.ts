@@ -8,16 +8,19 @@ const maxBlockSide = 1024
 const minBlockSide = 256
 
 /**
- * Whether the map is made of blocks: `on` always, `auto` for pictures larger than a block. (The paper does so for V*, the
- * benchmark whose pictures are of that size.)
+ * Whether the map is made of blocks: `on` always, `auto` for pictures larger than a block of which the model is shown
+ * less than they have. (The paper does so for V*, the benchmark whose pictures are of that size.)
  */
 export const highResModes = ['auto', 'on', 'off'] as const
 export type HighRes = (typeof highResModes)[number]
 
-/** The blocks that a map is made of; null where the picture is seen as a whole. */
-export function blocksFor(picture: Size, mode: HighRes): Blocks | null {
+/**
+ * The blocks that a map is made of; null where the picture is seen as a whole.
+ * @param showsLess whether the model is shown less of the picture as a whole than it has
+ */
+export function blocksFor(picture: Size, mode: HighRes, showsLess: boolean): Blocks | null {
   const isLarge = Math.max(picture.width, picture.height) > maxBlockSide
-  if (mode === 'off' || (mode === 'auto' && !isLarge)) return null
+  if (mode === 'off' || (mode === 'auto' && !(isLarge && showsLess))) return null
   const blocks = blocksOf(picture)
   return blocks.boxes.length === 1 ? null : blocks
 }

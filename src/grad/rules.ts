@@ -2,6 +2,7 @@ import { addDimensions } from '../graph/dimension.ts'
 import {
   add,
   cast,
+  concat,
   constantValues,
   div,
   erf,
@@ -18,6 +19,8 @@ import {
   scalar,
   sign,
   slice,
+  sliceTo,
+  softmax,
   splitLike,
   sqrt,
   sub,
@@ -40,7 +43,7 @@ type Inputs = readonly [Tensor, Tensor, Tensor, ...Tensor[]]
 
 /**
  * One rule for every operator. Without a gradient are leaves, what gives whole numbers, what makes gradients and is
- * not differentiated again, and the fused attention, whose place the written-out one takes.
+ * not differentiated again, and the fused attention over a cache, whose place the written-out one takes.
  */
 export const rules: Readonly<Record<NodeKind, Rule | 'no gradient'>> = {
   Input: 'no gradient',
@@ -110,8 +113,10 @@ export const rules: Readonly<Record<NodeKind, Rule | 'no gradient'>> = {
   },
   Pad: (g, [x, pads, , axes]) => {
     const axis = constantValues(axes as Tensor)[0] as number
-    const before = constantValues(pads)[0] as number
-    return [slice(g, axis, before, before + (dimension(x, axis) as number))]
+    // What comes before is constant, what comes after may be known only when the graph runs.
+    const start = pads.node.kind === 'Concat' ? (pads.node.inputs[0] as Tensor) : pads
+    const inside = slice(g, axis, constantValues(start)[0] as number)
+    return [sliceTo(inside, axis, runtimeSize(dimension(x, axis), x), dimension(x, axis))]
   },
   Expand: (g, [x]) => [sumTo(x, g)],
   Split: 'no gradient',
@@ -120,6 +125,27 @@ export const rules: Readonly<Record<NodeKind, Rule | 'no gradient'>> = {
   OneHot: 'no gradient',
   Shape: 'no gradient',
   GroupQueryAttention: 'no gradient',
+  MultiHeadAttention: (g, [q, k, v], _, node) => {
+    const { num_heads: heads, scale } = node.attributes as { num_heads: number; scale: { float: number } }
+    const size = (dimension(q, -1) as number) / heads
+    const head = (x: Tensor, h: number): Tensor => slice(x, -1, h * size, (h + 1) * size)
+    // What reaches a head is one tensor, so that a head is done with before the next begins, and the probabilities of one
+    // alone are in memory.
+    const scaled = mul(q, scalar(scale.float))
+    const gradients = Array.from({ length: heads }, (_, h) =>
+      concat(headGradients(head(g, h), head(scaled, h), head(k, h), head(v, h)), 1),
+    )
+    const [byQuery, byKey, byValue] = splitLike(concat(gradients, -1), 1, [q, k, v])
+    return [mul(byQuery as Tensor, scalar(scale.float)), byKey as Tensor, byValue as Tensor]
+  },
+}
+
+/** What reaches q (scaled), k and v of softmax attention, each [B,T,D]. */
+function headGradients(g: Tensor, q: Tensor, k: Tensor, v: Tensor): [Tensor, Tensor, Tensor] {
+  const p = softmax(matmul(q, swapLast(k)))
+  const byScore = mul(p, matmul(g, swapLast(v)))
+  const through = sub(byScore, mul(p, reduceSum(byScore, [-1])))
+  return [matmul(through, k), matmul(swapLast(through), q), matmul(swapLast(p), g)]
 }
 
 /** Undoes broadcasting: what reaches every copy of `x` is added up to the shape of `x`. */

@@ -1,7 +1,8 @@
 import { requireShape } from './check.ts'
-import { dimension, GraphError, makeNode, resultOf, type Tensor } from './tensor.ts'
+import { type Dimension, formatShape } from './dimension.ts'
+import { dimension, GraphError, make, makeNode, resultOf, type Tensor } from './tensor.ts'
 
-// Operators that do the work of many in one, for speed; they are not differentiated.
+// Operators that do the work of many in one, for speed and memory.
 
 /**
  * Causal attention of S new positions over a cache of C places, which it extends.
@@ -45,4 +46,33 @@ export function groupQueryAttention(
     [q, pastKey, pastValue].map(({ dtype, shape }) => ({ dtype, shape })),
   )
   return [resultOf(node, 0), resultOf(node, 1), resultOf(node, 2)]
+}
+
+/**
+ * Attention of every position to every other, whose probabilities are never all in memory at once.
+ *
+ * B pictures · S queries · T keys · H heads · D head size
+ *
+ * @param q [B,S,H*D], k and v [B,T,H*D]
+ * @returns [B,S,H*D]
+ */
+export function multiHeadAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  { heads, scale }: { readonly heads: number; readonly scale: number },
+): Tensor {
+  const [batch, queries, width] = q.shape
+  if (q.shape.length !== 3 || typeof width !== 'number' || width % heads !== 0)
+    throw new GraphError(`multiHeadAttention: q is ${formatShape(q.shape)}, not of ${heads} equal heads`)
+  requireShape('multiHeadAttention: k', k, [batch as Dimension, dimension(k, 1), width])
+  requireShape('multiHeadAttention: v', v, k.shape)
+  const attributes = { num_heads: heads, scale: { float: scale } }
+  return make(
+    'MultiHeadAttention',
+    [q, k, v],
+    q.dtype,
+    [batch as Dimension, queries as Dimension, width],
+    attributes,
+  )
 }

@@ -14,7 +14,7 @@ import { dimension, GraphError, make, makeNode, normalizeAxis, resultOf, type Te
 
 // Operators that move elements and leave their values alone.
 
-/** The same elements in a new shape. Where more than one named size changes its place, `like` says how large they are. */
+/** The same elements in a new shape. Where more than one named size changes its place, `like` says how large all or all but one are. */
 export function reshape(x: Tensor, shape: Shape, like: Tensor | null = null): Tensor {
   if (sameShape(x.shape, shape)) return x
   if (sizeOf(x.shape) !== sizeOf(shape)) {
@@ -25,7 +25,12 @@ export function reshape(x: Tensor, shape: Shape, like: Tensor | null = null): Te
   )
   if (target.filter(size => size === -1).length <= 1)
     return make('Reshape', [x, integers(...target)], x.dtype, shape)
-  if (like !== null) return make('Reshape', [x, runtimeShape(shape, like)], x.dtype, shape)
+  const sizes = like === null ? null : shape.map(size => sizeIn(like, size))
+  const open = sizes === null ? target : target.filter((_, axis) => sizes[axis] === null)
+  if (sizes !== null && open.filter(size => size === -1).length <= 1) {
+    const known = sizes.map((size, axis) => size ?? integers(target[axis] as number))
+    return make('Reshape', [x, joinSizes(known)], x.dtype, shape)
+  }
   throw new GraphError(
     `reshape: more than one named size moves from ${formatShape(x.shape)} to ${formatShape(shape)}`,
   )
@@ -73,12 +78,16 @@ export function slice(x: Tensor, axis: number, start: number, end: number | null
 /** The first `length` elements of one axis, where `length` (int64 [1]) is known at run time and named `size`. */
 export function sliceTo(x: Tensor, axis: number, length: Tensor, size: Dimension): Tensor {
   const normal = normalizeAxis(x, axis, 'sliceTo')
-  if (length.dtype !== 'int64' || !sameShape(length.shape, [1])) {
-    throw new GraphError(
-      `sliceTo: the length is ${length.dtype}${formatShape(length.shape)}, expected int64[1]`,
-    )
-  }
+  requireLength('sliceTo', length)
   return make('Slice', [x, integers(0), length, integers(normal)], x.dtype, x.shape.with(normal, size))
+}
+
+/** Zeros after the last element of one axis, up to `length` (int64 [1]), known at run time and named `size`: undoes `sliceTo`. */
+export function growTo(x: Tensor, axis: number, length: Tensor, size: Dimension): Tensor {
+  const normal = normalizeAxis(x, axis, 'growTo')
+  requireLength('growTo', length)
+  const missing = sub(length, runtimeSize(dimension(x, normal), x))
+  return pad('growTo', x, normal, joinSizes([integers(0), missing]), size)
 }
 
 /** One axis cut into parts as long as that axis of each of `like`: undoes `concat`. */
@@ -161,6 +170,12 @@ const joinSizes = (sizes: readonly Tensor[]): Tensor =>
 
 /** A size as int64 [1], known when the graph runs: that of an axis of `like`, but for a number ("S-1" where there is "S"). */
 export function runtimeSize(size: Dimension, like: Tensor): Tensor {
+  const found = sizeIn(like, size)
+  if (found === null) throw new GraphError(`no axis of ${formatShape(like.shape)} has the size ${size}`)
+  return found
+}
+
+function sizeIn(like: Tensor, size: Dimension): Tensor | null {
   if (typeof size === 'number') return integers(size)
   for (const [axis, known] of like.shape.entries()) {
     const difference = addDimensions(size, multiplyDimensions(-1, known))
@@ -168,7 +183,7 @@ export function runtimeSize(size: Dimension, like: Tensor): Tensor {
     const found = make('Shape', [like], 'int64', [1], { start: axis, end: axis + 1 })
     return difference === 0 ? found : add(found, integers(difference))
   }
-  throw new GraphError(`no axis of ${formatShape(like.shape)} has the size ${size}`)
+  return null
 }
 
 /** The largest int64, ONNX's way to say "to the end", rounded to what a number holds. */
@@ -182,6 +197,13 @@ const fromStart = (position: number, size: Dimension): Dimension =>
 const isOutside = (position: Dimension, size: Dimension): boolean =>
   typeof position === 'number' &&
   (!Number.isInteger(position) || position < 0 || (typeof size === 'number' && position > size))
+
+function requireLength(name: string, length: Tensor): void {
+  if (length.dtype === 'int64' && sameShape(length.shape, [1])) return
+  throw new GraphError(
+    `${name}: the length is ${length.dtype}${formatShape(length.shape)}, expected int64[1]`,
+  )
+}
 
 function requireJoinable(first: Tensor, part: Tensor, axis: number): void {
   sameType('concat', first, part)

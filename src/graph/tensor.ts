@@ -66,6 +66,7 @@ export const nodeKinds = {
   Tanh: 'ai.onnx',
   Transpose: 'ai.onnx',
   GroupQueryAttention: 'com.microsoft',
+  MultiHeadAttention: 'com.microsoft',
 } as const
 
 export type NodeKind = keyof typeof nodeKinds

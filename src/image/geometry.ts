@@ -119,6 +119,13 @@ function sharesOf(
   return shares
 }
 
+/** Whether all of the picture lies in the view, but for less than a pixel at each edge. */
+export const showsAll = ({ source, view }: Geometry): boolean =>
+  view.x < 1 &&
+  view.y < 1 &&
+  view.x + view.width > source.width - 1 &&
+  view.y + view.height > source.height - 1
+
 /** The picture as a box. */
 export const wholePicture = ({ width, height }: Size): Box => ({ x: 0, y: 0, width, height })
 

@@ -14,6 +14,8 @@ export interface ModelFiles {
   readonly tensors: TensorStore
   /** Overrides how pictures are fitted to the model's square input. */
   readonly fit: Fit | null
+  /** Overrides how many pixels a picture has at most, of a model that takes pictures at their size. */
+  readonly maxPixels: number | null
 }
 
 /** What the vision encoder made of a picture: R rows of C numbers, float32 [R,C]. */
@@ -84,6 +86,8 @@ export interface VisionModel {
    * between layers.
    */
   encode(): Chain
+  /** Of a model that takes pictures at their size: how many pixels they have, at least and at most. */
+  readonly pixels?: { readonly min: number; readonly max: number }
   /** @param fit overrides how the picture is fitted to the model's input */
   preprocess(image: Image, fit?: Fit): PreparedImage
   /**
@@ -175,7 +179,10 @@ export interface Model {
   readonly imageTokenId: number | null
   /** Whether pictures stand before the whole text, even its first special token, and not where the text says. */
   readonly imagesFirst?: boolean
-  /** Side in pixels of the square that the vision encoder sees: the base window of the crop. */
+  /**
+   * The base window of the crop: side in pixels of the square that the vision encoder sees, or what a model takes for it
+   * that sees pictures at their size.
+   */
   readonly inputSize: number
   /** The layer, counted from 0, whose attention the map is made of unless the caller asks for others. */
   readonly defaultLayers: readonly number[]

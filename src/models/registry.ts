@@ -4,6 +4,8 @@ import { instructBlip } from './instructblip/model.ts'
 import { llava } from './llava/model.ts'
 import { llavaNext } from './llava_next/model.ts'
 import type { Model, ModelFiles } from './model.ts'
+import { qwen2_5Vl } from './qwen2_5_vl/model.ts'
+import { qwen2Vl } from './qwen2_vl/model.ts'
 
 /** Every supported architecture by its `model_type`. */
 const models: Readonly<Record<string, (files: ModelFiles) => Model>> = {
@@ -13,6 +15,8 @@ const models: Readonly<Record<string, (files: ModelFiles) => Model>> = {
   // An Idefics3 of small parts. The first SmolVLM goes by that name itself.
   smolvlm: idefics3,
   instructblip: instructBlip,
+  qwen2_vl: qwen2Vl,
+  qwen2_5_vl: qwen2_5Vl,
 }
 
 /** What builds the model that `config.json` names; nothing is read of the weights yet. */

@@ -11,6 +11,12 @@ export function linear(x: Tensor, weights: Weights, outSize: number): Tensor {
   })
 }
 
+/** The same where the checkpoint must have a bias. */
+export function affine(x: Tensor, weights: Weights, outSize: number): Tensor {
+  within(weights, () => weights.get('bias', [outSize]))
+  return linear(x, weights, outSize)
+}
+
 /** `x w^T + bias` over the last axis of x [...,in], with w [out,in]. */
 export function project(x: Tensor, w: Tensor, bias: Tensor | null = null): Tensor {
   const leading = x.shape.slice(0, -1)

@@ -75,15 +75,16 @@ describe('maps of blocks', () => {
 
 describe('whether a picture is cut', () => {
   it.each([
-    [1024, 1024, 'auto', null],
-    [1025, 600, 'auto', [2, 1]],
-    [600, 1025, 'auto', [1, 2]],
-    [500, 1000, 'auto', null],
-    [500, 1000, 'on', [1, 2]],
-    [1000, 1000, 'on', null],
-    [4000, 3000, 'off', null],
-  ] as const)('%i x %i, %s: %j', (width, height, mode, expected) => {
-    const blocks = blocksFor({ width, height }, mode)
+    [1024, 1024, 'auto', true, null],
+    [1025, 600, 'auto', true, [2, 1]],
+    [600, 1025, 'auto', true, [1, 2]],
+    [600, 1025, 'auto', false, null],
+    [500, 1000, 'auto', true, null],
+    [500, 1000, 'on', false, [1, 2]],
+    [1000, 1000, 'on', true, null],
+    [4000, 3000, 'off', true, null],
+  ] as const)('%i x %i, %s, shown less of than it has %s: %j', (width, height, mode, showsLess, expected) => {
+    const blocks = blocksFor({ width, height }, mode, showsLess)
     expect(blocks && [blocks.columns, blocks.rows]).toEqual(expected)
   })
 })

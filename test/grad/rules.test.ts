@@ -119,6 +119,11 @@ const cases: Readonly<Record<NodeKind, readonly Case[] | 'no gradient'>> = {
       { a: ['S', 5], b: [9] },
       ({ a, b }) => ops.mul(ops.padLike(a, 1, 2, ops.reshape(b, [1, 9])), b),
     ],
+    [
+      'up to a length known when it runs',
+      { a: [2, 'S'], b: ['9*P'] },
+      ({ a, b }) => ops.mul(ops.growTo(a, 1, ops.runtimeSize('9*P', b), '9*P'), b),
+    ],
   ],
   Expand: [
     ['', { a: ['S', 1, 2], b: ['B', 'S', 3, 2] }, ({ a, b }) => ops.mul(b, ops.expand(a, b.shape, b))],
@@ -129,6 +134,13 @@ const cases: Readonly<Record<NodeKind, readonly Case[] | 'no gradient'>> = {
   OneHot: 'no gradient',
   Shape: 'no gradient',
   GroupQueryAttention: 'no gradient',
+  MultiHeadAttention: [
+    [
+      '',
+      { a: ['B', 'S', 6], b: ['B', 'P', 6], c: ['B', 'P', 6] },
+      ({ a, b, c }) => ops.multiHeadAttention(a, b, c, { heads: 2, scale: 0.7 }),
+    ],
+  ],
 }
 
 it('every kind of node has a rule with a case that holds one, or a place among those without a gradient', () => {

@@ -47,6 +47,8 @@ function groupQueryAttention(changes: Partial<Attention> = {}): [Tensor, Tensor,
   )
 }
 
+const heads = (count: number): { heads: number; scale: number } => ({ heads: count, scale: 0.5 })
+
 /** What each constructor infers. */
 const inferred: Readonly<Record<Constructor, readonly [built: () => Tensor, type: string][]>> = {
   input: [[() => ops.input('ids', 'int64', ['B', 'S']), 'int64[B,S]']],
@@ -119,6 +121,7 @@ const inferred: Readonly<Record<Constructor, readonly [built: () => Tensor, type
     [() => ops.splitLike(x('P+S', 8), 0, [x('P', 8), y('S', 8)])[0] as Tensor, 'float32[P,8]'],
     [() => ops.splitLike(x('S', 8), -1, [x('S', 3), y('S', 5)])[1] as Tensor, 'float32[S,5]'],
   ],
+  growTo: [[() => ops.growTo(x(2, 'S'), 1, whole(1), '4*A'), 'float32[2,4*A]']],
   padLike: [
     [() => ops.padLike(x('S', 2), 1, 3, y('S', 8)), 'float32[S,8]'],
     [() => ops.padLike(x(1, 8), -2, 'S-1', y('S', 8)), 'float32[S,8]'],
@@ -146,6 +149,12 @@ const inferred: Readonly<Record<Constructor, readonly [built: () => Tensor, type
     [() => ops.runtimeSize('S', x(2, 'S')), 'int64[1]'],
     [() => ops.runtimeSize('S-1', x(2, 'S')), 'int64[1]'],
     [() => ops.runtimeSize(7, x()), 'int64[1]'],
+  ],
+  multiHeadAttention: [
+    [
+      () => ops.multiHeadAttention(x('B', 'S', 6), y('B', 'P', 6), y('B', 'P', 6), heads(2)),
+      'float32[B,S,6]',
+    ],
   ],
   groupQueryAttention: [
     [() => groupQueryAttention()[0], 'float32[1,S,32]'],
@@ -257,7 +266,10 @@ const refused: Readonly<Record<Constructor, readonly [built: () => unknown, mess
       () => ops.reshape(x('S', 'B', 8), ['B', 'S', 8]),
       'reshape: more than one named size moves from [S,B,8] to [B,S,8]',
     ],
-    [() => ops.reshape(x('B*S'), ['B', 'S'], y('B', 8)), 'no axis of [B,8] has the size S'],
+    [
+      () => ops.reshape(x('B*P*S'), ['B', 'S', 'P'], y('B', 8)),
+      'reshape: more than one named size moves from [B*P*S] to [B,S,P]',
+    ],
   ],
   transpose: [
     [() => ops.transpose(x('S', 8), [0, 0]), 'transpose: [0,0] does not order the axes of [S,8]'],
@@ -290,6 +302,11 @@ const refused: Readonly<Record<Constructor, readonly [built: () => unknown, mess
     [() => ops.splitLike(x('P+S'), 0, [y('P')]), 'splitLike: parts of P do not fill axis 0 of [P+S]'],
     [() => ops.splitLike(x('S', 8), 2, []), 'splitLike: axis 2 is outside [S,8]'],
   ],
+  growTo: [
+    [() => ops.growTo(x('S', 8), 2, whole(1), 'n'), 'growTo: axis 2 is outside [S,8]'],
+    [() => ops.growTo(x('S', 8), 0, whole(2), 'n'), 'growTo: the length is int64[2], expected int64[1]'],
+    [() => ops.growTo(half('S'), 0, whole(1), 'n'), 'growTo: types differ, float16 x float32'],
+  ],
   padLike: [
     [() => ops.padLike(x(3), 0, 6, y(8)), 'padLike: 3 from 6 on is outside axis 0 of [8]'],
     [() => ops.padLike(x(3), 0, -1, y(8)), 'padLike: 3 from -1 on is outside axis 0 of [8]'],
@@ -316,6 +333,20 @@ const refused: Readonly<Record<Constructor, readonly [built: () => unknown, mess
     [() => ops.expand(x(1), ['B'], y('S', 3)), 'no axis of [S,3] has the size B'],
   ],
   runtimeSize: [[() => ops.runtimeSize('S', x('P', 'P+S')), 'no axis of [P,P+S] has the size S']],
+  multiHeadAttention: [
+    [
+      () => ops.multiHeadAttention(x('B', 'S', 6), y('B', 'P', 6), y('B', 'P', 6), heads(4)),
+      'multiHeadAttention: q is [B,S,6], not of 4 equal heads',
+    ],
+    [
+      () => ops.multiHeadAttention(x('B', 'S', 6), y('B', 'P', 4), y('B', 'P', 4), heads(2)),
+      'multiHeadAttention: k is [B,P,4], expected [B,P,6]',
+    ],
+    [
+      () => ops.multiHeadAttention(x('B', 'S', 6), y('B', 'P', 6), y('B', 'S', 6), heads(2)),
+      'multiHeadAttention: v is [B,S,6], expected [B,P,6]',
+    ],
+  ],
   groupQueryAttention: [
     [() => groupQueryAttention({ q: [1, 'S', 33] }), 'groupQueryAttention: q is [1,S,33], expected [1,S,32]'],
     [() => groupQueryAttention({ k: [1, 'P', 16] }), 'groupQueryAttention: k is [1,P,16], expected [1,S,16]'],

@@ -1,13 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Context } from '../../src/decode/context.ts'
-import type { Reading } from '../../src/decode/probe.ts'
 import { positionsOf } from '../../src/decode/prompt.ts'
 import { type EncodedImage, encodeImage } from '../../src/encode.ts'
-import { sizeOf } from '../../src/graph/dimension.ts'
-import { concat, reshape } from '../../src/graph/ops.ts'
-import { dimension } from '../../src/graph/tensor.ts'
 import { decodeImage } from '../../src/image/decode-node.ts'
-import { attentionGradients } from '../../src/importance/gradient-attention.ts'
 import { type Mllm, promptFor } from '../../src/mllm.ts'
 import type { Prompt } from '../../src/models/model.ts'
 import { Picture } from '../../src/picture.ts'
@@ -20,6 +15,7 @@ import {
   readExpected,
   relativeError,
 } from './fixtures.ts'
+import { gradientsByHead } from './gradients-by-head.ts'
 import { useModel } from './open.ts'
 
 // The reference differentiates the whole model, prompt and all; here it is one position over the cache. That both
@@ -58,7 +54,7 @@ describe.each(cases)('LLaVA checkpoint %s: the gradient of one position is that 
       const prompt = promptFor(mllm, question.question, [encoded])
       const context = new Context(mllm.decoder)
       await context.hold(prompt.slice(0, -1))
-      const options = { reading: gradientsOf, target }
+      const options = { reading: gradientsByHead, target }
       const rows = await context.probe(prompt.at(-1) as Prompt[number], layers, options)
       const at = positionsOf(prompt, encoded.features)
       const ofImage = rows.flatMap(row => at.map(position => row[position] as number))
@@ -94,18 +90,6 @@ describe.each(cases)('LLaVA checkpoint %s: the gradient of one position is that 
     })
   })
 })
-
-/** dv/dA of every layer and head, row by row. */
-const gradientsOf: Reading = {
-  name: 'gradients',
-  build: (probe, layers, target) =>
-    concat(
-      attentionGradients(probe, layers, target).map(g =>
-        reshape(g, [sizeOf(g.shape.slice(0, -1)), dimension(g, -1)]),
-      ),
-      0,
-    ),
-}
 
 /** Of an array [L,...] what it has at a layer. */
 function atLayer({ shape, data }: Array32, layer: number): Float32Array {

@@ -208,7 +208,7 @@ describe('a config', () => {
     ],
     [
       { image_token_index: 5 },
-      'tokenizer.json: no text becomes token 5, which config.json names as "image_token_index". Do the two files belong together?',
+      'tokenizer.json: no text becomes token 5, which config.json names as the image token. Do the two files belong together?',
     ],
   ])('of %j is refused where it meets the other files', async (fields, message) => {
     expect(await refusal(altered(setJson('config.json', fields)))).toBe(message)

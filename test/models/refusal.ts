@@ -19,4 +19,4 @@ export async function refusal(folder: string, options: OpenOptions = {}): Promis
 
 /** What is said to a checkpoint of another model. */
 export const supportedModels =
-  'supported: llava, llava_next, idefics3, smolvlm, instructblip. Open a checkpoint of such a model.'
+  'supported: llava, llava_next, idefics3, smolvlm, instructblip, qwen2_vl, qwen2_5_vl. Open a checkpoint of such a model.'

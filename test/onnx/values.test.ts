@@ -309,6 +309,13 @@ const cases: Readonly<Record<NodeKind, readonly [Case, ...Case[]]>> = {
       build: ({ x, like }) => ops.reshape(x!, ['B', 'S', 2], like!),
       expected: ({ x }, { B, S }) => ({ shape: [B!, S!, 2], data: x!.data }),
     },
+    {
+      title: 'and one more, which takes what is left',
+      inputs: { x: ['B*S', 2], like: [3, 'S'] },
+      feed: (name, { B, S }) => (name === 'x' ? array([B! * S!, 2], (i, j) => 2 * i + j) : undefined),
+      build: ({ x, like }) => ops.reshape(x!, ['B', 'S', 2], like!),
+      expected: ({ x }, { B, S }) => ({ shape: [B!, S!, 2], data: x!.data }),
+    },
   ],
   Transpose: [
     {
@@ -377,6 +384,13 @@ const cases: Readonly<Record<NodeKind, readonly [Case, ...Case[]]>> = {
       feed: (name, { S }) => (name === 'length' ? array([1], () => S!) : undefined),
       build: ({ x, length }) => ops.padLike(ops.sliceTo(x!, 1, length!, 'S'), 1, 0, x!),
       expected: ({ x }, { S }) => array([2, 8, 3], (i, j, k) => (j < S! ? at(x!, i, j, k) : 0)),
+    },
+    {
+      title: 'zeros up to a length known at run time',
+      inputs: { x: ['B', 'S'], length: ['int64', [1]] },
+      feed: (name, { S }) => (name === 'length' ? array([1], () => S! + 3) : undefined),
+      build: ({ x, length }) => ops.growTo(x!, 1, length!, 'S+3'),
+      expected: ({ x }, { B, S }) => array([B!, S! + 3], (i, j) => (j < S! ? at(x!, i, j) : 0)),
     },
     {
       title: 'zeros at the end of one axis',
@@ -450,6 +464,22 @@ const cases: Readonly<Record<NodeKind, readonly [Case, ...Case[]]>> = {
     { ...groupQueryAttentionCase(4, 4, 8), title: 'every query head with its own keys' },
     { ...groupQueryAttentionCase(4, 2, 8), title: 'two query heads on each key head' },
     { ...groupQueryAttentionCase(6, 1, 16), title: 'one key head for all' },
+  ],
+  MultiHeadAttention: [
+    {
+      title: 'every position to every other, heads apart',
+      inputs: { q: ['B', 'S', 6], k: ['B', 'P', 6], v: ['B', 'P', 6] },
+      build: ({ q, k, v }) => ops.multiHeadAttention(q!, k!, v!, { heads: 2, scale: 0.7 }),
+      expected: ({ q, k, v }, { B, S, P }) =>
+        array([B!, S!, 6], (b, s, channel) => {
+          const head = Math.floor(channel / 3) * 3
+          const weights = Array.from({ length: P! }, (_, t) =>
+            Math.exp(0.7 * sum(3, d => at(q!, b, s, head + d) * at(k!, b, t, head + d))),
+          )
+          const all = sum(P!, t => weights[t] as number)
+          return sum(P!, t => ((weights[t] as number) / all) * at(v!, b, t, channel))
+        }),
+    },
   ],
 }
 
