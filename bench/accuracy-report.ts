@@ -1,5 +1,5 @@
+import { mcnemar } from 'vicrop/bench'
 import { type GroupName, groups, mean, percent, type Question } from './benchmark.ts'
-import { mcnemar } from './mcnemar.ts'
 import { type LookName, lookNames } from './workload.ts'
 
 /** What was found out about one question. */

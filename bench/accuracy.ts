@@ -11,6 +11,7 @@ import {
   type Size,
   ViCrop,
 } from 'vicrop'
+import { randomNumbers } from 'vicrop/bench'
 import { type Row, report } from './accuracy-report.ts'
 import {
   coverage,
@@ -20,7 +21,6 @@ import {
   overlap,
   type Question,
   questionsOf,
-  randomNumbers,
   squareAt,
 } from './benchmark.ts'
 import { type LookName, lookNames, looks } from './workload.ts'

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { type Box, type Image, type ImportanceMap, type LookOptions, ViCrop } from 'vicrop'
+import { mcnemar, randomNumbers } from 'vicrop/bench'
 import {
   coverage,
   folder,
@@ -10,10 +11,8 @@ import {
   percent,
   type Question,
   questionsOf,
-  randomNumbers,
   squareAt,
 } from './benchmark.ts'
-import { mcnemar } from './mcnemar.ts'
 
 // What blocks of high resolution are worth on the demo model: each question's picture stretched to 1024 x 1024 pixels and
 // put beside three others that no question says to have such a thing, 2048 x 2048 in all. The demo model's input is so

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { askCommand } from './ask.ts'
+import { benchCommand } from './bench.ts'
 import { calibrateCommand } from './calibrate.ts'
 import { lookCommand } from './look.ts'
 import { modelsCommand } from './models.ts'
@@ -32,6 +33,7 @@ const program = new Command('vicrop')
   .addCommand(lookCommand(interruption.signal))
   .addCommand(calibrateCommand(interruption.signal))
   .addCommand(modelsCommand(interruption.signal))
+  .addCommand(benchCommand(interruption.signal))
   .configureHelp({ showGlobalOptions: true })
 
 const withinCommands = program.commands.flatMap(command => command.commands)
