@@ -11,18 +11,9 @@ import {
   type Size,
   ViCrop,
 } from 'vicrop'
-import { randomNumbers } from 'vicrop/bench'
+import { isPointedAt, randomNumbers } from 'vicrop/bench'
 import { type Row, report } from './accuracy-report.ts'
-import {
-  coverage,
-  folder,
-  inputSize,
-  isRight,
-  overlap,
-  type Question,
-  questionsOf,
-  squareAt,
-} from './benchmark.ts'
+import { coverage, folder, inputSize, isRight, type Question, questionsOf, squareAt } from './benchmark.ts'
 import { type LookName, lookNames, looks } from './workload.ts'
 
 // The paper's claims on the demo model: held-out questions about small, medium and large things, answered from the
@@ -78,7 +69,7 @@ async function answer(picture: Picture, asked: Question, random: () => number): 
   }
   if (box === null) return { size, family, words, right, found: null, ratios: null }
   const found = each(({ importance, crop }) => ({
-    pointed: peakTouches(importance as ImportanceMap, box),
+    pointed: isPointedAt(importance as ImportanceMap, [box]),
     covered: coverage(box, crop),
   }))
   const ratios = await attentionRatios(picture, { question, box })
@@ -93,15 +84,6 @@ const humanCrop = (box: Box, image: Size): Box =>
 function randomCrop(image: Size, random: () => number): Box {
   const side = Math.round(inputSize * (1 + random()))
   return squareAt(random() * image.width, random() * image.height, side, image)
-}
-
-function peakTouches(map: ImportanceMap, box: Box): boolean {
-  const peak = map.values.indexOf(Math.max(...map.values))
-  const { view } = map.geometry
-  const [width, height] = [view.width / map.columns, view.height / map.rows]
-  const x = view.x + (peak % map.columns) * width
-  const y = view.y + Math.floor(peak / map.columns) * height
-  return overlap({ x, y, width, height }, box) > 0
 }
 
 await main()

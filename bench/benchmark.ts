@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Box, Size } from 'vicrop'
+import { coverage as shareInside } from 'vicrop/bench'
 
 // The demo model's held-out questions, and what is counted of their answers.
 
@@ -44,12 +45,4 @@ export function squareAt(centreX: number, centreY: number, side: number, image: 
 }
 
 /** Share of a box that lies inside a crop. */
-export const coverage = (box: Box, crop: Box | null): number =>
-  crop === null ? 0 : overlap(box, crop) / (box.width * box.height)
-
-/** Area that two boxes share, in pixels. */
-export function overlap(a: Box, b: Box): number {
-  const width = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x)
-  const height = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y)
-  return Math.max(width, 0) * Math.max(height, 0)
-}
+export const coverage = (box: Box, crop: Box | null): number => (crop === null ? 0 : shareInside(box, crop))

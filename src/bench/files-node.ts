@@ -119,7 +119,10 @@ async function parquetFiles(data: string, folder: string, depth = 0): Promise<st
   )
   const files = entries.filter(({ name }) => name.endsWith('.parquet')).map(({ name }) => `${folder}/${name}`)
   if (depth === maxDepth) return files
-  const folders = entries.filter(entry => entry.isDirectory() && !entry.name.startsWith('.'))
+  // A link may lead to a folder; one to a file has nothing below it.
+  const folders = entries.filter(
+    entry => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith('.'),
+  )
   const deeper = await Promise.all(
     folders.map(({ name }) => parquetFiles(data, `${folder}/${name}`, depth + 1)),
   )

@@ -1,7 +1,7 @@
 export type { Benchmark, Scorer, ScorerName, Source } from './benchmark.ts'
 export { anls } from './metrics/anls.ts'
 export { directAnswer, exactMatch } from './metrics/exact-match.ts'
-export { localisation } from './metrics/localisation.ts'
+export { coverage, isPointedAt, localisation } from './metrics/localisation.ts'
 export { readOption } from './metrics/options.ts'
 export {
   type BootstrapOptions,

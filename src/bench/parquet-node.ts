@@ -17,6 +17,9 @@ const maxGroupBytes = 2 ** 30
 /** A footer describes the columns of each group; a real one has some hundred kB. */
 const maxFooterBytes = 64 * 2 ** 20
 
+/** `datasets` writes a thousand rows into a group, others a million. */
+const maxGroupRows = 2 ** 24
+
 export interface ParquetFile {
   readonly path: string
   /** For messages. */
@@ -43,6 +46,8 @@ export async function openParquet(path: string, name: string): Promise<ParquetFi
   let firstRow = 0
   const groups = metadata.row_groups.map(described => {
     const group = { firstRow, rowCount: Number(described.num_rows), described }
+    if (!(group.rowCount >= 0 && group.rowCount <= maxGroupRows))
+      throw new Error(`${name}: a group of ${described.num_rows} rows cannot be. Download it again.`)
     firstRow += group.rowCount
     return group
   })
@@ -77,6 +82,8 @@ export async function readGroup(
   const chunks = described.columns.filter(({ meta_data }) =>
     columns.includes(meta_data?.path_in_schema[0] as string),
   )
+  if (chunks.length === 0)
+    throw new Error(`${name}: has none of the columns ${columns.join(', ')}. Is it the right file?`)
   const bytes = chunks.reduce(
     (sum, { meta_data }) => sum + Number(meta_data?.total_uncompressed_size ?? 0),
     0,

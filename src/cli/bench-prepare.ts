@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from 'commander'
 import type { Benchmark } from '../bench/benchmark.ts'
 import { locate, type OnDisk } from '../bench/files-node.ts'
 import { type ImagesFound, type OpenBenchmark, openBenchmark } from '../bench/read-node.ts'
@@ -33,11 +34,11 @@ interface Report {
 
 /** Checks a benchmark's files and says what is missing. Sets the exit status 1 if it cannot be used as it is. */
 export async function prepareBenchmark(name: string, flags: BenchFlags, signal: AbortSignal): Promise<void> {
-  const benchmark = findBenchmark(name)
+  const benchmark = benchmarkNamed(name)
   await checkDataFolder(flags.data)
   const home = await homeOf(benchmark, flags.data)
   if (home === null) {
-    throw new Error(
+    throw new InvalidArgumentError(
       `${name}: no folder to look in. Name the one with a folder for each benchmark: --data FOLDER, or VICROP_DATA.`,
     )
   }
@@ -50,6 +51,14 @@ export async function prepareBenchmark(name: string, flags: BenchFlags, signal: 
     if (!report.isReady) process.exitCode = 1
   } finally {
     progress.stop()
+  }
+}
+
+function benchmarkNamed(name: string): Benchmark {
+  try {
+    return findBenchmark(name)
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
   }
 }
 

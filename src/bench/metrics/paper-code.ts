@@ -42,7 +42,10 @@ export const paperYesNo = (answer: string): YesNo => (mostAlike(answer, ['yes', 
 export const paperSubstring = (answer: string, right: readonly string[]): number =>
   right.some(one => one.includes(answer) || answer.includes(one)) ? 1 : 0
 
-/** GQA: 1 if the right answer lies anywhere in the answer, be it inside a word: "no" in "snow". */
+/**
+ * GQA: 1 if the right answer, of which there is one, lies anywhere in the answer, be it inside a word: "no" in "snow". A right
+ * answer of which the normalisation leaves nothing lies in every one.
+ */
 export function paperContains(answer: string, right: readonly string[]): number {
   const given = normalise(answer)
   return right.filter(one => given.includes(normalise(one))).length
