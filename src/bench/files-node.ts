@@ -131,7 +131,7 @@ async function parquetFiles(data: string, folder: string, depth = 0): Promise<st
 
 /** What is not there is not there; what cannot be looked at is an error. */
 export function absent(error: unknown): null {
-  if (['ENOENT', 'ENOTDIR'].includes(systemCode(error))) return null
+  if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(systemCode(error))) return null
   throw error
 }
 

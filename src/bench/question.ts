@@ -35,7 +35,7 @@ export type YesNo = 'yes' | 'no'
 export type ImageReference =
   /** A file in one of the benchmark's folders of pictures. */
   | { readonly in: 'folder'; readonly id: string; readonly name: string }
-  /** Embedded in a row, counted from 0, of a Parquet file below the benchmark's folder. */
+  /** Embedded in a row, counted from 0, of a Parquet file below the data folder. */
   | { readonly in: 'parquet'; readonly id: string; readonly shard: string; readonly row: number }
 
 /** What one answer to one question is worth. */

@@ -3,7 +3,7 @@ import { locate, type OnDisk } from '../bench/files-node.ts'
 import { benchmarks } from '../bench/registry.ts'
 import type { BenchFlags } from './bench.ts'
 import { checkDataFolder, homeOf } from './bench-data.ts'
-import { toLines } from './wrap.ts'
+import { labelledWithin } from './print.ts'
 
 /** Prints what there is to know about every benchmark. */
 export async function listBenchmarks({ data, json }: BenchFlags): Promise<void> {
@@ -15,7 +15,7 @@ export async function listBenchmarks({ data, json }: BenchFlags): Promise<void> 
     }),
   )
   const text = json
-    ? JSON.stringify(listed.map(({ benchmark, onDisk }) => toJson(benchmark, onDisk)))
+    ? listed.map(({ benchmark, onDisk }) => JSON.stringify(toJson(benchmark, onDisk))).join('\n')
     : listed.map(({ benchmark, onDisk }) => toText(benchmark, onDisk)).join('\n\n')
   process.stdout.write(`${text}\n`)
 }
@@ -38,7 +38,7 @@ function toText(benchmark: Benchmark, onDisk: OnDisk | null): string {
     ...sources.map(({ what, url }, i): [string, string] => [i === 0 ? 'from' : '', `${what}: ${url}`]),
     ['on disk', onDisk === null ? 'unknown: name the folder with --data' : describe(onDisk)],
   ]
-  return `${name}: ${title}\n${toLines(lines, 2)}`
+  return `${name}: ${title}\n${labelledWithin(lines, 2)}`
 }
 
 const grouped = (count: number): string => count.toLocaleString('en-US')

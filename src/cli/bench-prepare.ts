@@ -5,9 +5,8 @@ import { type ImagesFound, type OpenBenchmark, openBenchmark } from '../bench/re
 import { findBenchmark } from '../bench/registry.ts'
 import type { BenchFlags } from './bench.ts'
 import { checkDataFolder, homeOf } from './bench-data.ts'
-import { oneLine } from './print.ts'
+import { labelledWithin } from './print.ts'
 import { startProgress } from './progress.ts'
-import { toLines } from './wrap.ts'
 
 /** What there is of a benchmark: the JSON that is printed. */
 interface Report {
@@ -112,10 +111,7 @@ function toText(report: Report, { metric }: Benchmark): string {
       problems.map(({ where, problem }) => `${where}: ${problem}`),
     ),
   )
-  return `${name}: ${isReady ? 'ready' : 'not ready'}\n${toLines(
-    lines.map(([label, text]) => [label, oneLine(text)] as const),
-    2,
-  )}`
+  return `${name}: ${isReady ? 'ready' : 'not ready'}\n${labelledWithin(lines, 2)}`
 }
 
 function listed(label: string, all: readonly string[]): [string, string][] {

@@ -6,7 +6,7 @@ import { formatModelId, parseModelId } from '../weights/hub/model-id.ts'
 import { pull } from '../weights/hub/pull.ts'
 import { isFolder, online } from '../weights/hub/resolve.ts'
 import { hubCache, hubOfEnvironment } from '../weights/hub/settings.ts'
-import { byteText, labelled, oneLine, wrapped } from './print.ts'
+import { byteText, labelledWithin, oneLine } from './print.ts'
 import { bar, startProgress } from './progress.ts'
 
 interface Flags {
@@ -94,9 +94,6 @@ export async function check(model: string, { json }: Flags, signal: AbortSignal)
   }
 }
 
-/** Columns of the narrowest terminals in use. */
-const terminalWidth = 80
-
 const sources = {
   folder: 'a folder',
   cache: 'in the cache',
@@ -124,11 +121,7 @@ function checkText({
     lines.push(['weights', `${countText(weights.parameters)} parameters: ${stored.join(', ')}`])
   }
   for (const need of memory) lines.push([`memory ${need.dtype}`, needText(need)])
-  return labelled(
-    lines.flatMap(([label, text]) =>
-      wrapped(text, terminalWidth - 12).map((line, i) => [i === 0 ? label : '', line] as const),
-    ),
-  )
+  return labelledWithin(lines)
 }
 
 const needText = ({ weightsBytes, cacheBytes, cachePositions, availableBytes, fits }: MemoryNeed): string => {

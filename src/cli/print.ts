@@ -32,8 +32,24 @@ export function labelled(lines: readonly (readonly [label: string, text: string]
   return lines.map(([label, text]) => `${label.padEnd(width)}  ${oneLine(text)}`).join('\n')
 }
 
+/** The width that every terminal has. */
+const terminalWidth = 80
+
+/** The same, with texts that are too long for a terminal in several lines, as far as their words allow. */
+export function labelledWithin(
+  lines: readonly (readonly [label: string, text: string])[],
+  indent = 0,
+): string {
+  const width = Math.max(...lines.map(([label]) => label.length))
+  const room = terminalWidth - indent - width - 2
+  const narrow = lines.flatMap(([label, text]) =>
+    wrapped(oneLine(text), room).map((line, i) => [i === 0 ? label : '', line] as const),
+  )
+  return labelled(narrow).replaceAll(/^/gm, ' '.repeat(indent))
+}
+
 /** A text in lines of at most `width` characters, as far as its words allow. */
-export function wrapped(text: string, width: number): string[] {
+function wrapped(text: string, width: number): string[] {
   const lines: string[] = []
   for (const word of text.split(' ')) {
     const longer = `${lines.at(-1) ?? ''} ${word}`

@@ -59,11 +59,14 @@ describe.concurrent('vicrop bench list', () => {
     expect(widest(stdout)).toBeLessThanOrEqual(80)
   })
 
-  it('gives the same as JSON', async () => {
+  it('gives the same as a JSON object a line', async () => {
     const data = dataWith(samples.vstar.asPublished)
     const { stdout } = await vicrop(['bench', 'list', '--json', '--data', data])
-    const listed = JSON.parse(stdout)
-    expect(listed.map(({ name }: { name: string }) => name)).toEqual(benchmarks.map(({ name }) => name))
+    const listed = stdout
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    expect(listed.map(({ name }) => name)).toEqual(benchmarks.map(({ name }) => name))
     expect(listed[1]).toMatchObject({
       name: 'vstar',
       questionCount: 191,
