@@ -34,22 +34,24 @@ export async function locate(benchmark: Benchmark, data: string): Promise<OnDisk
     .filter(({ role, isNeeded }) => isNeeded && !found.has(role))
     .map(({ names }) => `${folder}/${names[0]}`)
   const below = parquet === null ? [] : await parquetFiles(data, folder)
-  const shards = parquet === null ? noShards : chooseShards(below, parquet.shards, folder)
-  const imageShards =
-    parquet?.imageShards == null ? noShards : chooseShards(below, parquet.imageShards, folder)
+  const choose = (of: Shards | null | undefined): Chosen => (of ? chooseShards(below, of, folder) : noShards)
+  const [shards, imageShards] = [choose(parquet?.shards), choose(parquet?.imageShards)]
+  const missingShards = [...shards.missing, ...imageShards.missing]
   const boxShards = boxTable === undefined ? noShards : await locateBoxes(boxTable, data, folder)
-  const hasAll = missingFiles.length === 0
-  const form = hasAll ? 'published' : shards.files.length > 0 ? 'parquet' : null
-  const wanted = [shards, ...(parquet?.imageShards == null ? [] : [imageShards])]
-  const missing = { published: [], parquet: wanted.flatMap(({ missing }) => missing) }
-  const nothing = [...missingFiles, ...(found.size === 0 ? wanted.flatMap(({ missing }) => missing) : [])]
+  const form = missingFiles.length === 0 ? 'published' : shards.files.length > 0 ? 'parquet' : null
+  const missing = {
+    published: [],
+    parquet: missingShards,
+    // Who has begun with the one form has no use for the other.
+    none: found.size > 0 ? missingFiles : [...missingFiles, ...missingShards],
+  }
   return {
     form,
     published: found,
     shards: shards.files,
     imageShards: imageShards.files,
     boxShards: boxShards.files,
-    missing: form === null ? nothing : missing[form],
+    missing: missing[form ?? 'none'],
     missingBoxes: boxShards.missing,
   }
 }
