@@ -27,7 +27,7 @@ export type Way = (typeof ways)[number]
 
 /** The tables, as Markdown. */
 export function report(rows: readonly Row[], layers: readonly number[]): string {
-  const reading = rows.filter(row => reads.includes(row.family))
+  const reading = ofFamily(rows, 'read')
   const ofSize = (size: GroupName): Row[] => reading.filter(row => row.size === size)
   const small = ofSize('small')
   return `${[
@@ -36,7 +36,7 @@ export function report(rows: readonly Row[], layers: readonly number[]): string 
 rel-att and grad-att read layer ${layers.join(', ')}. S is the thing's share of the picture's area. Won and lost: questions that only
 the one, only the other answers right; p: McNemar's exact test of them.`,
     '## Size, and what a crop does about it',
-    'Read what is written on the thing, or in the row of the form, that is asked about; share right:',
+    'Read what is written on the thing asked about, share right:',
     table(
       ['', ...groups.map(size => `${size}, ${sizes[size]}: ${ofSize(size).length} questions`)],
       ways.map(way => [way, ...groups.map(size => share(ofSize(size), way))]),
@@ -134,9 +134,6 @@ const families: Readonly<Record<string, string>> = {
   relation: 'where from the other',
   count: 'how many',
 }
-/** Those answered by reading. */
-const reads = ['read', 'form']
-
 const ofFamily = (rows: readonly Row[], family: string): Row[] => rows.filter(row => row.family === family)
 
 const line = (name: string, of: readonly Row[]): string[] => [

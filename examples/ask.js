@@ -2,8 +2,8 @@
 import { ViCrop } from 'vicrop'
 
 const vicrop = await ViCrop.open() // the demo model; or a folder, or 'llava-hf/llava-1.5-7b-hf'
-const picture = await vicrop.see(process.argv[2] ?? 'demo/pictures/000.webp')
-const result = await picture.ask(process.argv[3] ?? 'Which character is on the green star?')
+const picture = await vicrop.see(process.argv[2] ?? 'demo/pictures/006.webp')
+const result = await picture.ask(process.argv[3] ?? 'What number is on the cyan plate?')
 
 console.log(`alone          ${result.plainAnswer}`)
 console.log(`crop           ${JSON.stringify(result.crop ?? result.cropReason)}`)

@@ -6,12 +6,12 @@ import sharp from 'sharp'
 import { overlay, ViCrop } from 'vicrop'
 
 const folder = process.argv[2] ?? 'out/maps'
-const question = 'Which letter is on the purple heart?'
+const question = 'What is the date on the form?'
 const general = 'Write a general description of the image.'
 const enlarged = 2 // for the page
 
 const vicrop = await ViCrop.open()
-const picture = await vicrop.see('demo/pictures/009.webp')
+const picture = await vicrop.see('demo/pictures/003.webp')
 await mkdir(folder, { recursive: true })
 
 await draw('picture', picture.image)
@@ -40,9 +40,14 @@ for (let layer = 0; layer < vicrop.layerCount; layer++) {
   await draw(`layer-${layer}`, overlay(picture.image, importance, crop))
 }
 
-// The same gradient, of another answer: what would speak for an F?
-const { importance, crop } = await picture.look(question, { method: 'grad-att', target: 'F' })
-await draw('target', overlay(picture.image, importance, crop))
+// The same gradient of two answers to a question that has three: there are three circles.
+for (const target of ['M', 'Z']) {
+  const { importance, crop } = await picture.look('Which letter is on the circle?', {
+    method: 'grad-att',
+    target,
+  })
+  await draw(`target-${target.toLowerCase()}`, overlay(picture.image, importance, crop))
+}
 await vicrop.release()
 
 /** @param {import('vicrop').Image} image */

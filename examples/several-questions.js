@@ -2,8 +2,8 @@
 import { ViCrop } from 'vicrop'
 
 const vicrop = await ViCrop.open()
-const picture = await vicrop.see('demo/pictures/000.webp')
-for (const question of ['What is written on the green square?', 'What is written on the cyan thing?']) {
+const picture = await vicrop.see('demo/pictures/006.webp')
+for (const question of ['What is written on the purple circle?', 'What is written on the cyan plate?']) {
   process.stdout.write(`${question} `)
   const { timings } = await picture.ask(question, {
     onText: ({ of, text }) => of === 'answer' && process.stdout.write(text),

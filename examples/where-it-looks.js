@@ -2,9 +2,9 @@
 import { ViCrop } from 'vicrop'
 
 const vicrop = await ViCrop.open()
-const picture = await vicrop.see('demo/pictures/000.webp')
+const picture = await vicrop.see('demo/pictures/006.webp')
 for (let layer = 0; layer < vicrop.layerCount; layer++) {
-  const { importance } = await picture.look('Which character is on the green star?', { layers: [layer] })
+  const { importance } = await picture.look('What number is on the cyan plate?', { layers: [layer] })
   const { values, columns, rows, geometry } = importance
   const peak = values.indexOf(Math.max(...values))
   const [row, column] = [Math.floor(peak / columns), peak % columns]
