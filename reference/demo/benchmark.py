@@ -51,7 +51,9 @@ def ask(name: str, scene: Scene, rng) -> list[dict]:
     out = []
     for family, n in chosen:
         own = rng.random() < OWN_WORDS
-        out.append(record(name, scene, ASK[str(family)](scene, int(n), rng, OWN if own else HELD_OUT), own))
+        asked = record(name, scene, ASK[str(family)](scene, int(n), rng, OWN if own else HELD_OUT), own)
+        if asked["question"] not in [before["question"] for before in out]:
+            out.append(asked)
     return out
 
 
