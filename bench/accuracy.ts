@@ -10,10 +10,12 @@ import {
   type Picture,
   type Size,
   ViCrop,
+  type WeightType,
 } from 'vicrop'
 import { isPointedAt, randomNumbers } from 'vicrop/bench'
 import { type Row, report } from './accuracy-report.ts'
 import { coverage, folder, inputSize, isRight, type Question, questionsOf, squareAt } from './benchmark.ts'
+import { comparePrecision } from './precision.ts'
 import { type LookName, lookNames, looks } from './workload.ts'
 
 // The paper's claims on the demo model: held-out questions about small, medium and large things, answered from the
@@ -21,15 +23,18 @@ import { type LookName, lookNames, looks } from './workload.ts'
 // the thing, at least as large as the model's input), and, as controls, with a crop at random and one from the centre;
 // and how much more of each layer's relative attention lies on the thing than chance would put there.
 // Usage: node out/bench/accuracy.js [--write] [--model FOLDER] [--on FOLDER]      prints, or writes docs/results.md
+//        node out/bench/accuracy.js --dtype q8 --dtype q4 [--sample 300]      what these cost beside f32
 // --on: a folder with pictures and questions.json, such as reference/demo/benchmark.py --validation makes.
 
 const results = fileURLToPath(new URL('../../docs/results.md', import.meta.url))
 
-const { write, model, on } = parseArgs({
+const { write, model, on, dtype, sample } = parseArgs({
   options: {
     write: { type: 'boolean', default: false },
     model: { type: 'string' },
     on: { type: 'string', default: folder },
+    dtype: { type: 'string', multiple: true },
+    sample: { type: 'string', default: '300' },
   },
 }).values
 
@@ -86,4 +91,5 @@ function randomCrop(image: Size, random: () => number): Box {
   return squareAt(random() * image.width, random() * image.height, side, image)
 }
 
-await main()
+if (dtype === undefined) await main()
+else await comparePrecision(dtype as WeightType[], Number(sample))

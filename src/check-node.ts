@@ -2,9 +2,17 @@ import { totalmem } from 'node:os'
 import { readModel } from './load-node.ts'
 import type { Model } from './models/model.ts'
 import { modelMaker } from './models/registry.ts'
+import type { Matrices } from './precision-node.ts'
 import { type Checkpoint, type CheckpointFiles, INDEX, readTable, weightsOf } from './weights/checkpoint.ts'
 import { openCheckpoint, openFolder } from './weights/checkpoint-node.ts'
-import { type HeldDType, heldBytes, heldDTypes, parameterCount, storedBytes } from './weights/footprint.ts'
+import {
+  type HeldDType,
+  heldBytes,
+  heldDTypes,
+  parameterCount,
+  type Role,
+  storedBytes,
+} from './weights/footprint.ts'
 import { findSnapshot } from './weights/hub/cache.ts'
 import { missingFiles } from './weights/hub/files.ts'
 import { Interrupted } from './weights/hub/http.ts'
@@ -75,8 +83,9 @@ export async function checkModel(model: string, signal?: AbortSignal): Promise<M
     const checkpoint = await open()
     const all = checkpoint.tensors
     weights = { parameters: parameterCount(all.values()), storedBytes: storedBytes(all.values()) }
-    const { model: built } = await readModel(noting(checkpoint, used), {})
-    return { ...facts, supported: true, problem: null, weights, memory: memoryNeeds(built, used) }
+    const { model: built, matrices } = await readModel(noting(checkpoint, used), {})
+    const memory = memoryNeeds(built, rolesOf(used, matrices))
+    return { ...facts, supported: true, problem: null, weights, memory }
   } catch (error) {
     if (error instanceof Interrupted || signal?.aborted || !(error instanceof Error)) throw error
     return { ...facts, supported: false, problem: error.message, weights, memory: [] }
@@ -136,13 +145,24 @@ const noting = (checkpoint: Checkpoint, used: Map<string, StoredTensor>): Checkp
   },
 })
 
-function memoryNeeds({ language }: Model, used: ReadonlyMap<string, StoredTensor>): MemoryNeed[] {
+type Used = readonly (readonly [StoredTensor, Role])[]
+
+const rolesOf = (used: ReadonlyMap<string, StoredTensor>, matrices: Matrices): Used =>
+  [...used].map(([name, tensor]) => [tensor, roleOf(name, matrices)])
+
+function roleOf(name: string, { vision, language, shared }: Matrices): Role {
+  if (shared.has(name)) return 'shared matrix'
+  if (language.has(name)) return 'language matrix'
+  return vision.has(name) ? 'vision matrix' : 'other'
+}
+
+function memoryNeeds({ language }: Model, used: Used): MemoryNeed[] {
   const { kvHeads, headSize } = language.cache
   const cachePositions = Math.min(language.maxPositions, TYPICAL_POSITIONS)
   const cacheBytes = 2 * 4 * language.layers * kvHeads * headSize * cachePositions
   const availableBytes = availableMemory()
   return heldDTypes.map(dtype => {
-    const weightsBytes = heldBytes(used.values(), dtype)
+    const weightsBytes = heldBytes(used, dtype)
     const fits = weightsBytes + cacheBytes < availableBytes
     return { dtype, weightsBytes, cacheBytes, cachePositions, availableBytes, fits }
   })

@@ -42,7 +42,7 @@ export function connectorSessions(
     }),
     connect: () => cache.open('connect', () => forwardTo(connector.connect(), ['query_features'])),
     attend: (reading, layers) =>
-      cache.open(`${reading.name} ${layers}`, () => attendGraph(connector, reading, layers)),
+      cache.open(`${reading.name} ${layers}`, () => attendGraph(connector, reading, layers), { host: true }),
     backward() {
       backward ??= backwardPass('backward', connector.connect(), cache)
       return backward

@@ -9,7 +9,7 @@ import type { Geometry } from './image/geometry.ts'
 import type { Image, Size } from './image/image.ts'
 import { resize } from './image/resize.ts'
 import type { Feed, ImageFeatures, ImageRow, Model, PreparedImage, VisionModel } from './models/model.ts'
-import { type Engine, float32Value, floats, type Session, type Values } from './onnx/session.ts'
+import { type Engine, float32Value, floats, onlyOutputs, type Session, type Values } from './onnx/session.ts'
 import { sessionCache } from './onnx/session-cache.ts'
 
 // From pictures to the rows that stand for them in a prompt.
@@ -33,10 +33,15 @@ export function visionSessions(engine: Engine, { encode }: VisionModel): VisionS
   const chain = encode()
   const forward = forwardTo(chain, ['image_features'])
   const [, ...computed] = Object.keys(chain.cuts)
+  const withHidden = () => cache.open('encode with hidden', () => forwardTo(chain, computed))
   let backward: Backward | null = null
   return {
-    encode: () => cache.open('encode', () => forward),
-    encodeWithHidden: () => cache.open('encode with hidden', () => forwardTo(chain, computed)),
+    // Where a second session would be a second copy of the encoder, one serves both.
+    encode: async () =>
+      engine.copiesWeights
+        ? onlyOutputs(await withHidden(), ['image_features'])
+        : cache.open('encode', () => forward),
+    encodeWithHidden: withHidden,
     backward() {
       backward ??= backwardPass('backward', chain, cache)
       return backward

@@ -4,12 +4,15 @@ import { type Mllm, type MllmParts, makeMllm, type PromptStyle } from './mllm.ts
 import { quoted } from './models/config.ts'
 import type { Model } from './models/model.ts'
 import { modelMaker } from './models/registry.ts'
-import type { StoredTensor, TensorStore } from './nn/weights.ts'
-import { openNodeEngine } from './onnx/session-node.ts'
+import type { TensorStore } from './nn/weights.ts'
+import { type Device, devices } from './onnx/session.ts'
+import { openNodeEngine, requireDevice } from './onnx/session-node.ts'
+import { type Matrices, noting, prepareWeights, storeOf } from './precision-node.ts'
 import { makeTokenizer, type Tokenizer } from './text/tokenizer.ts'
-import type { Checkpoint, Weights } from './weights/checkpoint.ts'
+import { type WeightType, weightTypes } from './weight-types.ts'
+import type { Checkpoint } from './weights/checkpoint.ts'
 import { openCheckpoint } from './weights/checkpoint-node.ts'
-import { type Conversion, floatWeights } from './weights/convert-node.ts'
+import type { Conversion } from './weights/convert-node.ts'
 import { resolveModel } from './weights/hub/resolve.ts'
 
 /** The checkpoint that comes with the package. */
@@ -25,11 +28,18 @@ export interface OpenOptions {
    * as the checkpoint says.
    */
   readonly maxPixels?: number
+  /** Where the encoder and the decoder compute: cpu, webgpu or cuda. Default: cpu. */
+  readonly device?: Device
+  /** In what numbers the weights are kept: f32, f16, q8 or q4. Default: f32. */
+  readonly dtype?: WeightType
   /** Threads inside one operator. Default: the runtime's choice. */
   readonly threads?: number
   /** Where converted weights are kept. Default: `VICROP_CACHE`, or `vicrop` in the user's cache folder. */
   readonly cacheFolder?: string
-  /** Called while a model of the hub is downloaded, and while 16-bit weights are converted: once for each checkpoint. */
+  /**
+   * Called while a model of the hub is downloaded, and while weights are converted: once for each checkpoint and
+   * dtype.
+   */
   readonly onProgress?: (progress: OpenProgress) => void
   readonly signal?: AbortSignal
 }
@@ -47,14 +57,17 @@ export interface Loaded {
 }
 
 /**
- * Opens a checkpoint for the CPU. Reads its JSON files and headers; the weights stay in their files.
+ * Opens a checkpoint. Reads its JSON files and headers; the weights stay in their files.
  *
  * @param idOrFolder a folder, or an id of the hub: found in the Hugging Face cache, or fetched into it
  */
 export async function load(idOrFolder: string, options: OpenOptions = {}): Promise<Loaded> {
-  const { threads = null, signal, onProgress } = options
+  const { threads = null, dtype = 'f32', device = 'cpu', signal, onProgress } = options
   checkThreads(threads)
+  checkOneOf('dtype', dtype, weightTypes)
+  checkOneOf('device', device, devices)
   signal?.throwIfAborted()
+  await requireDevice(device)
   const during = (stage: OpenProgress['stage']) => ({
     onProgress: (bytes: Omit<OpenProgress, 'stage'>): void => onProgress?.({ stage, ...bytes }),
     ...(signal === undefined ? {} : { signal }),
@@ -62,22 +75,22 @@ export async function load(idOrFolder: string, options: OpenOptions = {}): Promi
   const folder = await resolveModel(idOrFolder, { ...during('downloading'), accept: modelMaker })
   const checkpoint = await openCheckpoint(folder)
   // All there is to check is checked before the weights are converted, which may take minutes.
-  const { build, texts } = await readModel(checkpoint, options)
+  const { build, texts, matrices } = await readModel(checkpoint, options)
   const { cacheFolder } = options
-  const weights = await floatWeights(checkpoint, {
+  const { store, root, converted } = await prepareWeights(checkpoint, dtype, matrices, {
     ...during('converting'),
     ...(cacheFolder === undefined ? {} : { cacheFolder }),
   })
   signal?.throwIfAborted()
-  const model = build(storeOf(weights))
+  const model = build(store)
   const mllm = makeMllm({
     ...texts,
     name: idOrFolder === demoModel ? 'demo' : idOrFolder,
     model,
     layers: model.defaultLayers,
-    engine: openNodeEngine({ weightsRoot: weights.root, threads }),
+    engine: openNodeEngine({ weightsRoot: root, threads, device }),
   })
-  return { mllm, converted: weights.converted }
+  return { mllm, converted }
 }
 
 interface ReadOptions {
@@ -87,8 +100,9 @@ interface ReadOptions {
 }
 
 interface ReadModel {
-  /** As it will be with the weights converted; all that is known from texts and headers has been checked. */
+  /** As its texts and headers have it, all of which has been checked. */
   readonly model: Model
+  readonly matrices: Matrices
   readonly build: (tensors: TensorStore) => Model
   readonly texts: Pick<
     MllmParts,
@@ -105,7 +119,7 @@ export async function readModel(
   const make = modelMaker(config)
   const processor = await readProcessor(checkpoint)
   const build = (tensors: TensorStore): Model => make({ config, processor, tensors, fit, maxPixels })
-  const model = checkTensors(build(asFloat32(storeOf(checkpoint))))
+  const { model, matrices } = checkTensors(storeOf(checkpoint), build)
   if (maxPixels !== null && model.vision.pixels === undefined)
     throw new Error(
       `max pixels ${maxPixels}: this model gives every picture the same number. Leave them out.`,
@@ -119,7 +133,12 @@ export async function readModel(
     promptStyle: prompt,
     endTokenIds: [...(await readEndTokens(checkpoint, config)), ...ownEndToken(tokenizer)],
   }
-  return { model, build, texts }
+  return { model, matrices, build, texts }
+}
+
+function checkOneOf<T extends string>(option: string, value: T, known: readonly T[]): void {
+  if (known.includes(value)) return
+  throw new Error(`${option}: "${value}" is not available; available: ${known.join(', ')}`)
 }
 
 function checkThreads(threads: number | null): void {
@@ -129,13 +148,24 @@ function checkThreads(threads: number | null): void {
   )
 }
 
-/** Builds the graphs for what that checks: every tensor is there, with the shape that the config gives it. */
-function checkTensors(model: Model): Model {
-  model.vision.encode()
-  model.connector?.connect()
+/**
+ * Builds the graphs for what that checks: every tensor is there, with the shape that the config gives it.
+ *
+ * @returns also which tensors are the matrices of linear layers
+ */
+function checkTensors(
+  tensors: TensorStore,
+  build: (tensors: TensorStore) => Model,
+): { model: Model; matrices: Matrices } {
+  const [vision, language, others] = [new Set<string>(), new Set<string>(), new Set<string>()]
+  const seeing = build(noting(tensors, vision, others))
+  seeing.vision.encode()
+  seeing.connector?.connect()
+  const model = build(noting(tensors, language, others))
   model.language.embed()
   model.language.decode()
-  return model
+  const shared = new Set([...vision, ...language].filter(name => others.has(name)))
+  return { model, matrices: { vision, language, shared } }
 }
 
 /** The tokenizer in a folder of the checkpoint, or in the checkpoint itself. */
@@ -211,28 +241,4 @@ function ownEndToken(tokenizer: Tokenizer): number[] {
   const text = tokenizer.special('eos_token')
   const ids = text === undefined ? [] : tokenizer.encode(text, { bare: true })
   return ids.length === 1 ? ids : []
-}
-
-const dtypes = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const
-
-/** The store as it will be when the weights are converted. */
-const asFloat32 = (tensors: TensorStore): TensorStore => ({
-  has: tensors.has,
-  find: name => ({ ...tensors.find(name), dtype: 'float32' }),
-})
-
-/** The weights module's tensors in the graph's terms. */
-function storeOf(weights: Weights): TensorStore {
-  return {
-    has: name => weights.tensors.has(name),
-    find(name): StoredTensor {
-      const tensor = weights.tensor(name)
-      const dtype = dtypes[tensor.dtype as keyof typeof dtypes]
-      if (dtype === undefined)
-        throw new Error(
-          `${tensor.file}: tensor "${name}" is ${tensor.dtype}, expected F32, F16 or BF16. Save the checkpoint in one of them.`,
-        )
-      return { ...tensor, dtype }
-    },
-  }
 }

@@ -73,7 +73,7 @@ function closable(engine: Engine): { engine: Engine; close(): Promise<void> } {
   }
   const open: Engine['open'] = async (graph, options) => {
     const session = await engine.open(graph, options)
-    return { ...session, run: (feeds, into) => whileOpen(() => session.run(feeds, into)) }
+    return { ...session, run: (...rest) => whileOpen(() => session.run(...rest)) }
   }
   return {
     engine: { ...engine, open: (graph, options) => whileOpen(() => open(graph, options)) },

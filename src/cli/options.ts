@@ -5,6 +5,8 @@ import { type Fit, fits } from '../image/preprocess.ts'
 import { type InputGradientVariant, inputGradientVariants } from '../importance/input-gradient.ts'
 import { type Method, parseMethod } from '../importance/method.ts'
 import type { PromptStyle } from '../mllm.ts'
+import { type Device, devices } from '../onnx/session.ts'
+import { type WeightType, weightTypes } from '../weight-types.ts'
 
 /** The options that `ask` and `look` share, as commander gives them. */
 export interface LookFlags {
@@ -20,6 +22,8 @@ export interface LookFlags {
   readonly prompt: PromptStyle
   readonly fit?: Fit
   readonly maxPixels?: number
+  readonly device: Device
+  readonly dtype: WeightType
   readonly json?: true
   readonly saveMap?: string
   readonly saveCrop?: string
@@ -88,8 +92,12 @@ export function withLookOptions(command: Command): Command {
       'the most pixels of a picture, for models that take pictures at their size (default: as the checkpoint says)',
       usage(parsePixels),
     )
-    .addOption(new Option('--device <name>', 'where to compute').choices(['cpu']).default('cpu'))
-    .addOption(new Option('--dtype <name>', 'numbers to compute with').choices(['f32']).default('f32'))
+    .addOption(new Option('--device <name>', 'where to compute').choices(devices).default('cpu'))
+    .addOption(
+      new Option('--dtype <name>', 'numbers that the weights are kept in: less memory, coarser')
+        .choices(weightTypes)
+        .default('f32'),
+    )
     .option('--json', 'print one JSON object a question, and nothing else')
     .option('--save-map <file.png>', 'write the heat map over the picture, crop drawn')
     .option('--save-crop <file.png>', 'write the crop')

@@ -37,7 +37,7 @@ export function bar(done: number, total: number): string {
 
 const openingStages = {
   downloading: 'downloading the model',
-  converting: 'converting weights to float32',
+  converting: 'converting weights',
 } as const
 
 /** How far the opening of a model is. */

@@ -76,6 +76,8 @@ const allOf = (
 function openModel(flags: LookFlags, progress: Progress, signal: AbortSignal): Promise<ViCrop> {
   return ViCrop.open(flags.model, {
     prompt: flags.prompt,
+    device: flags.device,
+    dtype: flags.dtype,
     signal,
     onProgress: done => progress.say(openingLine(done)),
     ...(flags.fit === undefined ? {} : { fit: flags.fit }),

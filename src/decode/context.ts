@@ -16,8 +16,11 @@ export interface ProbeOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Places are added in steps of this many, so that a growing answer does not copy the cache at every token. */
-const placeStep = 256
+/**
+ * Places are added in steps of this many, so that a growing answer does not copy the cache at every token; 64 of them have
+ * 67 MB in a model of 7 billion weights.
+ */
+const placeStep = 64
 
 /**
  * One key/value cache and the prompt it holds. A prompt that shares its start with the one before costs only the

@@ -4,7 +4,7 @@ import type { Graph } from '../graph/graph.ts'
 import { argMax, input } from '../graph/ops.ts'
 import { scoped, type Tensor } from '../graph/tensor.ts'
 import type { LanguageModel } from '../models/model.ts'
-import type { Engine, Session } from '../onnx/session.ts'
+import { type Engine, onlyOutputs, type Session } from '../onnx/session.ts'
 import { sessionCache } from '../onnx/session-cache.ts'
 import { logProbability, type Reading } from './probe.ts'
 
@@ -31,11 +31,18 @@ export function decoderSessions(engine: Engine, language: LanguageModel): Decode
     backwardPass(`backward from the ${target} token`, promptChain(language, target), cache)
   return {
     language,
-    embed: () => cache.open('embed', language.embed),
-    decode: (options = { hidden: false }) =>
-      cache.open(`decode ${options.hidden}`, () => language.decode(options)),
+    embed: () => cache.open('embed', language.embed, { host: true }),
+    async decode({ hidden } = { hidden: false }) {
+      // Where a second session would be a second copy of the model, one serves both.
+      const withHidden = hidden || engine.copiesWeights
+      const build = (): Graph => language.decode({ hidden: withHidden })
+      const session = await cache.open(`decode ${withHidden}`, build)
+      return withHidden && !hidden ? onlyOutputs(session, plainOutputs(language)) : session
+    },
     probe: (reading, layers, target) =>
-      cache.open(`${reading.name} ${layers} ${target}`, () => probeGraph(language, reading, layers, target)),
+      cache.open(`${reading.name} ${layers} ${target}`, () => probeGraph(language, reading, layers, target), {
+        host: true,
+      }),
     backward(target) {
       const pass = passes.get(target) ?? backward(target)
       passes.set(target, pass)
@@ -44,6 +51,11 @@ export function decoderSessions(engine: Engine, language: LanguageModel): Decode
     release: cache.release,
   }
 }
+
+const plainOutputs = ({ layers }: LanguageModel): string[] => [
+  'logits',
+  ...Array.from({ length: layers }, (_, i) => [`key.${i}.out`, `value.${i}.out`]).flat(),
+]
 
 function probeGraph(
   language: LanguageModel,

@@ -1,9 +1,11 @@
 import { addDimensions } from '../graph/dimension.ts'
 import {
   add,
+  type BlockMatrix,
   cast,
   concat,
   constantValues,
+  dequantize,
   div,
   erf,
   exp,
@@ -74,6 +76,10 @@ export const rules: Readonly<Record<NodeKind, Rule | 'no gradient'>> = {
     matmul(swapLast(g), x),
     bias === undefined ? null : sumTo(bias, g),
   ],
+  // By its input alone: weights in few bits are not differentiated by.
+  MatMulNBits: (g, [, values, scales, zeros], _, { attributes: { bits, block_size: blockSize } }) => [
+    matmul(g, dequantize({ bits, blockSize, values, scales, zeros: zeros as Tensor } as BlockMatrix)),
+  ],
   Softmax: (g, _, y, node) => [mul(y, sub(g, reduceSum(mul(g, y), [axisOf(node)])))],
   LogSoftmax: (g, _, y, node) => [sub(g, mul(exp(y), reduceSum(g, [axisOf(node)])))],
   LayerNormalization: (g, [x, scale, bias], _, node) => {
@@ -119,6 +125,7 @@ export const rules: Readonly<Record<NodeKind, Rule | 'no gradient'>> = {
     return [sliceTo(inside, axis, runtimeSize(dimension(x, axis), x), dimension(x, axis))]
   },
   Expand: (g, [x]) => [sumTo(x, g)],
+  DequantizeLinear: 'no gradient',
   Split: 'no gradient',
   Gather: 'no gradient',
   ArgMax: 'no gradient',

@@ -10,10 +10,12 @@ export const input = (name: string, dtype: DType, shape: Shape): Tensor =>
 export const weight = (source: WeightSource, dtype: DType, shape: Shape): Tensor =>
   resultOf(makeNode('Weight', [], {}, [{ dtype, shape }], source), 0)
 
+type ConstantType = 'float32' | 'int64' | 'int32' | 'uint8'
+
 /** Numbers written into the graph itself: for tables and scalars, not for weights. */
 export function constant(
   values: readonly number[] | Float32Array,
-  dtype: 'float32' | 'int64' | 'int32',
+  dtype: ConstantType,
   shape: Shape,
 ): Tensor {
   if (sizeOf(shape) !== values.length) {
@@ -27,27 +29,54 @@ export const scalar = (value: number): Tensor => constant([value], 'float32', []
 /** int64 [count]. */
 export const integers = (...values: number[]): Tensor => constant(values, 'int64', [values.length])
 
-function encode(values: readonly number[] | Float32Array, dtype: 'float32' | 'int64' | 'int32'): Uint8Array {
-  const width = dtype === 'int64' ? 8 : 4
-  const view = new DataView(new ArrayBuffer(values.length * width))
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] as number
-    if (dtype === 'float32') view.setFloat32(i * width, value, true)
-    else if (dtype === 'int32') view.setInt32(i * width, value, true)
-    else view.setBigInt64(i * width, BigInt(value), true)
-  }
+interface Codec {
+  readonly bytes: number
+  readonly set: (view: DataView, offset: number, value: number) => void
+  readonly get: (view: DataView, offset: number) => number
+}
+
+const codecs: Readonly<Record<ConstantType, Codec>> = {
+  float32: {
+    bytes: 4,
+    set: (view, offset, value) => view.setFloat32(offset, value, true),
+    get: (view, offset) => view.getFloat32(offset, true),
+  },
+  int32: {
+    bytes: 4,
+    set: (view, offset, value) => view.setInt32(offset, value, true),
+    get: (view, offset) => view.getInt32(offset, true),
+  },
+  int64: {
+    bytes: 8,
+    set: (view, offset, value) => view.setBigInt64(offset, BigInt(value), true),
+    get: (view, offset) => Number(view.getBigInt64(offset, true)),
+  },
+  uint8: {
+    bytes: 1,
+    set: (view, offset, value) => view.setUint8(offset, value),
+    get: (view, offset) => view.getUint8(offset),
+  },
+}
+
+function encode(values: readonly number[] | Float32Array, dtype: ConstantType): Uint8Array {
+  const { bytes, set } = codecs[dtype]
+  const view = new DataView(new ArrayBuffer(values.length * bytes))
+  for (let i = 0; i < values.length; i++) set(view, i * bytes, values[i] as number)
   return new Uint8Array(view.buffer)
 }
 
-/** The numbers of a constant, as `constant` was given them. */
+/** The numbers of a constant, as `constant` was given them; of one in another guise, its bytes. */
 export function constantValues(x: Tensor): number[] {
-  const bytes = x.node.value
-  if (!(bytes instanceof Uint8Array)) throw new GraphError(`${x.node.kind} is no constant`)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const width = x.dtype === 'int64' ? 8 : 4
-  const read = (offset: number): number => {
-    if (x.dtype === 'int64') return Number(view.getBigInt64(offset, true))
-    return x.dtype === 'int32' ? view.getInt32(offset, true) : view.getFloat32(offset, true)
-  }
-  return Array.from({ length: bytes.byteLength / width }, (_, i) => read(i * width))
+  const data = x.node.value
+  if (!(data instanceof Uint8Array)) throw new GraphError(`${x.node.kind} is no constant`)
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
+  const { bytes, get } = codecs[x.dtype as ConstantType] ?? codecs.uint8
+  return Array.from({ length: data.byteLength / bytes }, (_, i) => get(view, i * bytes))
+}
+
+/** The bytes of a weight or a constant read as another type and shape. */
+export function reread({ node }: Tensor, dtype: DType, shape: Shape): Tensor {
+  if (node.kind !== 'Weight' && node.kind !== 'Constant')
+    throw new GraphError(`reread: ${node.kind} is neither a weight nor a constant`)
+  return resultOf(makeNode(node.kind, [], {}, [{ dtype, shape }], node.value), 0)
 }

@@ -1,6 +1,15 @@
 import { type Dimension, formatShape, type Shape } from './dimension.ts'
 
-export type DType = 'float32' | 'float16' | 'bfloat16' | 'int32' | 'int64' | 'uint8' | 'int8' | 'bool'
+export type DType =
+  | 'float32'
+  | 'float16'
+  | 'bfloat16'
+  | 'int32'
+  | 'int64'
+  | 'uint8'
+  | 'int8'
+  | 'uint4'
+  | 'bool'
 
 /** ONNX `TensorProto.DataType` codes. */
 export const dtypeCodes: Readonly<Record<DType, number>> = {
@@ -12,6 +21,7 @@ export const dtypeCodes: Readonly<Record<DType, number>> = {
   bool: 9,
   float16: 10,
   bfloat16: 16,
+  uint4: 21,
 }
 
 export type Attribute = number | string | readonly number[] | { readonly float: number }
@@ -20,6 +30,15 @@ export type Attribute = number | string | readonly number[] | { readonly float: 
 export interface WeightSource {
   readonly name: string
   readonly file: string
+  readonly offset: number
+  readonly length: number
+  /** The same bytes as the runtime arranges them for its products on this machine, in the same file. */
+  readonly packed?: PackedSource
+}
+
+/** `key` is the runtime's own: it uses what it finds only if that is what it would have made itself. */
+export interface PackedSource {
+  readonly key: string
   readonly offset: number
   readonly length: number
 }
@@ -36,6 +55,7 @@ export const nodeKinds = {
   ArgMax: 'ai.onnx',
   Cast: 'ai.onnx',
   Concat: 'ai.onnx',
+  DequantizeLinear: 'ai.onnx',
   Div: 'ai.onnx',
   Erf: 'ai.onnx',
   Exp: 'ai.onnx',
@@ -67,6 +87,7 @@ export const nodeKinds = {
   Transpose: 'ai.onnx',
   GroupQueryAttention: 'com.microsoft',
   MultiHeadAttention: 'com.microsoft',
+  MatMulNBits: 'com.microsoft',
 } as const
 
 export type NodeKind = keyof typeof nodeKinds

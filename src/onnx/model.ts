@@ -29,7 +29,7 @@ const operatorSets = { 'ai.onnx': 23, 'com.microsoft': 1 } as const
 export function compile(graph: Graph): Uint8Array {
   const names = nameTensors(graph)
   const fields: Field[] = [stringField(2, 'vicrop')]
-  for (const node of nodesOf(graph)) fields.push(...graphFields(node, names))
+  for (const node of inFileOrder(nodesOf(graph))) fields.push(...graphFields(node, names))
   for (const [name, x] of Object.entries(graph.outputs)) {
     // A leaf, or a tensor that is asked for under two names, needs a node of its own to be an output.
     if (names(x) !== name) fields.push(nodeField('Identity', 'ai.onnx', name, [names(x)], [name], []))
@@ -37,6 +37,17 @@ export function compile(graph: Graph): Uint8Array {
   }
   const sets = Object.entries(operatorSets).map(([domain, version]) => operatorSet(domain, version))
   return join([integerField(1, irVersion), stringField(2, 'vicrop'), messageField(7, fields), ...sets])
+}
+
+/**
+ * What is computed from weights alone comes first. ONNX Runtime then computes it when it is needed, and otherwise before
+ * all else: the float32 form of every matrix of a model would be in memory at once.
+ */
+function inFileOrder(nodes: readonly Node[]): Node[] {
+  const isStored = ({ kind }: Node): boolean => kind === 'Weight' || kind === 'Constant'
+  const isExpansion = ({ inputs }: Node): boolean =>
+    inputs.length > 0 && inputs.every(x => x === null || isStored(x.node))
+  return [...nodes.filter(isExpansion), ...nodes.filter(node => !isExpansion(node))]
 }
 
 const domainField = (domain: string): string => (domain === 'ai.onnx' ? '' : domain)
@@ -169,9 +180,14 @@ function externalTensor(name: string, result: Result, source: WeightSource): Fie
     entry('location', source.file),
     entry('offset', `${source.offset}`),
     entry('length', `${source.length}`),
+    ...packedEntries(source).map(([key, value]) => entry(key, value)),
     integerField(14, externalLocation),
   ]
 }
+
+/** As ONNX Runtime itself writes them with `session.save_external_prepacked_constant_initializers`. */
+const packedEntries = ({ packed }: WeightSource): [key: string, value: string][] =>
+  packed === undefined ? [] : [['prepacked_0', `${packed.key}|${packed.offset};${packed.length};0`]]
 
 function valueInfo(name: string, { dtype, shape }: Result): Field[] {
   const type = [integerField(1, dtypeCodes[dtype]), messageField(2, shapeFields(shape))]

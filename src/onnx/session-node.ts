@@ -1,23 +1,31 @@
 import * as ort from 'onnxruntime-node'
-import type { Graph } from '../graph/graph.ts'
-import type { DType } from '../graph/tensor.ts'
+import { type Graph, nodesOf } from '../graph/graph.ts'
+import { add, input } from '../graph/ops.ts'
+import type { DType, WeightSource } from '../graph/tensor.ts'
 import { compile } from './model.ts'
-import type { Engine, Session, Value, Values } from './session.ts'
+import type { Device, Engine, Session, Value, Values } from './session.ts'
 
 export interface NodeEngineOptions {
   /** The folder at or above the weight files, to which the weights' `file` names are relative. */
   readonly weightsRoot: string
   /** Threads inside one operator; null: the runtime chooses. */
   readonly threads: number | null
+  /** Default: cpu. */
+  readonly device?: Device
 }
 
-/** Sessions of onnxruntime-node on the CPU provider; all of them share the weights' memory-mapped files. */
-export function openNodeEngine({ weightsRoot, threads }: NodeEngineOptions): Engine {
+/**
+ * Sessions of onnxruntime-node. Those on the CPU share the weights' memory-mapped files; another device computes what it
+ * has kernels for and leaves the rest to the CPU.
+ */
+export function openNodeEngine(where: NodeEngineOptions): Engine {
+  const { device = 'cpu' } = where
   return {
-    device: 'cpu',
-    async open(graph, { inTurn = false } = {}) {
+    device,
+    copiesWeights: device !== 'cpu',
+    async open(graph, { inTurn = false, host = inTurn } = {}) {
       const model = compile(graph)
-      const options = sessionOptions(weightsRoot, threads, inTurn)
+      const options = sessionOptions(where, graph, host ? 'cpu' : device, host || expandsWeights(graph))
       const session = await explained(graph, () => ort.InferenceSession.create(model, options))
       return nodeSession(session, graph)
     },
@@ -43,26 +51,62 @@ const remedies: readonly (readonly [RegExp, string])[] = [
     /External (data|initializer)|Deserialize tensor/,
     'a weight cannot be read from its file. Download the checkpoint again.',
   ],
+  [/requires f16/, 'the graphics adapter has no numbers of 16 bits. Use another dtype.'],
   [/allocate memory|bad_alloc/, 'not enough memory. Use a smaller model or close other programs.'],
   [/^/, 'the graph and what is fed to it do not fit. Please report this.'],
 ]
 
+/**
+ * Opens nothing but a graph of one node on a device, to say what is missing before anything is read.
+ *
+ * @throws an error that says what to install
+ */
+export async function requireDevice(device: Device): Promise<void> {
+  if (device === 'cpu') return
+  // What fails is thrown, and standard error belongs to whoever calls.
+  ort.env.logLevel = 'fatal'
+  const x = input('x', 'float32', ['S'])
+  try {
+    const model = compile({ outputs: { y: add(x, x) } })
+    const session = await ort.InferenceSession.create(model, {
+      executionProviders: [device],
+      logSeverityLevel: 4,
+    })
+    await session.release()
+  } catch (cause) {
+    const reason = (cause as Error).message
+      .replace(/^.* was false\. /s, '')
+      .replaceAll(/\s+/g, ' ')
+      .trim()
+    throw new Error(`device ${device}: ${missing[device]} (${reason})`, { cause })
+  }
+}
+
+const missing: Readonly<Record<Exclude<Device, 'cpu'>, string>> = {
+  webgpu:
+    'there is no graphics adapter that can be used. Install its driver (on Linux with Vulkan, and libvulkan1), or use device cpu.',
+  cuda: 'is not installed beside onnxruntime-node. On Linux x64 with CUDA 12 and cuDNN 9 run ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node, or use device webgpu or cpu.',
+}
+
 function sessionOptions(
-  weightsRoot: string,
-  threads: number | null,
-  inTurn: boolean,
+  { weightsRoot, threads }: NodeEngineOptions,
+  graph: Graph,
+  device: Device,
+  isSparing: boolean,
 ): ort.InferenceSession.SessionOptions {
   return {
-    executionProviders: ['cpu'],
+    executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
     graphOptimizationLevel: 'all',
     // Fatal only: its errors are thrown, and standard error belongs to whoever calls.
     logSeverityLevel: 4,
     ...(threads === null ? {} : { intraOpNumThreads: threads }),
-    enableCpuMemArena: !inTurn,
+    // An arena keeps what one run has needed, and twice that for what becomes float32, however seldom there is a next.
+    enableCpuMemArena: !isSparing,
     extra: {
+      ...(expandsWeights(graph) ? { optimization: { disable_specified_optimizers: expanding } } : {}),
       session: {
-        // Packed weights would be a private copy in every session; unpacked ones stay in the mapped file.
-        disable_prepacking: '1',
+        // Packed weights are a private copy in every session, but for those that the mapped file has packed.
+        disable_prepacking: hasPacked(graph) ? '0' : '1',
         // A model is several sessions that run in turn: the threads of all others would spin beside those at work.
         intra_op: { allow_spinning: '0' },
         model_external_initializers_file_folder_path: weightsRoot,
@@ -71,13 +115,27 @@ function sessionOptions(
   }
 }
 
+const hasPacked = (graph: Graph): boolean =>
+  nodesOf(graph).some(({ kind, value }) => kind === 'Weight' && (value as WeightSource).packed !== undefined)
+
+/** Whether weights that are stored in fewer bits become float32 somewhere in a graph. */
+const expandsWeights = (graph: Graph): boolean =>
+  nodesOf(graph).some(
+    ({ kind, inputs }) =>
+      kind === 'DequantizeLinear' || (kind === 'Cast' && inputs[0]?.node.kind === 'Weight'),
+  )
+
+/** What would do that once and keep the float32 form, when the session is opened. */
+const expanding = 'ConstantFolding;FuseFp16InitializerToFp32NodeTransformer'
+
 function nodeSession(session: ort.InferenceSession, graph: Graph): Session {
   const inputs = new Set(session.inputNames)
   const needed = (feeds: Values): Values =>
     Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.has(name)))
-  const fetches = Object.fromEntries(Object.keys(graph.outputs).map(name => [name, null]))
+  const outputs = Object.keys(graph.outputs)
   return {
-    async run(feeds, into = {}) {
+    async run(feeds, into = {}, wanted = outputs) {
+      const fetches = Object.fromEntries(wanted.map(name => [name, null]))
       const results = await explained(graph, () =>
         session.run(toTensors(needed(feeds)), { ...fetches, ...toTensors(into) }),
       )

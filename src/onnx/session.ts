@@ -18,8 +18,9 @@ export interface Session {
    * Runs the whole graph.
    * @param feeds a value for every input of the graph; others are left aside
    * @param into memory to write outputs to; an output without one gets memory of its own
+   * @param wanted the outputs to give; all if left out
    */
-  run(feeds: Values, into?: Values): Promise<Values>
+  run(feeds: Values, into?: Values, wanted?: readonly string[]): Promise<Values>
   release(): Promise<void>
 }
 
@@ -29,14 +30,33 @@ export interface OpenOptions {
    * or all of them together would hold what all need at once. Default: false.
    */
   readonly inTurn?: boolean
+  /**
+   * Little work with many weights: the CPU does it, over the mapped file, also where there is a device to which weights
+   * would have to be copied for it. Default: where it is one of many that run in turn.
+   */
+  readonly host?: boolean
 }
+
+/**
+ * Where the encoder and the decoder compute: the CPU, a graphics adapter through WebGPU, or CUDA where the user has
+ * installed it.
+ */
+export const devices = ['cpu', 'webgpu', 'cuda'] as const
+export type Device = (typeof devices)[number]
 
 /** Opens sessions over one checkpoint's weights, on one device. */
 export interface Engine {
-  /** The execution provider: "cpu", "webgpu", ... */
-  readonly device: string
+  readonly device: Device
+  /** Whether each session has its weights to itself, as those in a device's memory; on the CPU all share one mapped file. */
+  readonly copiesWeights: boolean
   open(graph: Graph, options?: OpenOptions): Promise<Session>
 }
+
+/** A session of which only some outputs are wanted. */
+export const onlyOutputs = (session: Session, wanted: readonly string[]): Session => ({
+  ...session,
+  run: (feeds, into) => session.run(feeds, into, wanted),
+})
 
 export const float32Value = (data: Float32Array, shape: readonly number[]): Value => ({
   dtype: 'float32',

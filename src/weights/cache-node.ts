@@ -22,26 +22,41 @@ export function defaultCacheFolder(): string {
  * path: each writes its own, the last one stays. Whatever goes wrong, the unfinished file is removed; one that a killed
  * process has left is removed by the next call in the same folder.
  *
+ * @param write given the open file and the path that it has meanwhile
  * @throws WeightsError when the folder cannot be written or lacks the space; what `write` throws, as it is
  */
 export async function writeComplete(
   path: string,
   size: number,
-  write: (handle: FileHandle) => Promise<void>,
+  write: (handle: FileHandle, unfinished: string) => Promise<void>,
 ): Promise<void> {
   const folder = dirname(path)
-  const unfinished = `${path}.${machineName()}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
+  const unfinished = unfinishedName(path)
   try {
     await mkdir(folder, { recursive: true })
     await removeAbandoned(folder)
     await requireSpace(folder, size)
-    await writeDurably(unfinished, write)
+    await writeDurably(unfinished, handle => write(handle, unfinished))
     await rename(unfinished, path)
   } catch (error) {
     await rm(unfinished, { force: true }).catch(() => {})
     throw isSystemError(error) ? unwritable(folder, systemCode(error)) : error
   }
 }
+
+/** A folder beside a file that is being written, for what is needed meanwhile; it goes when `work` is done. */
+export async function withScratch<T>(path: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = unfinishedName(`${path}.scratch`)
+  await mkdir(folder)
+  try {
+    return await work(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const unfinishedName = (path: string): string =>
+  `${path}.${machineName()}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
 
 async function writeDurably(path: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
   const handle = await open(path, 'wx')
@@ -53,10 +68,14 @@ async function writeDurably(path: string, write: (handle: FileHandle) => Promise
   }
 }
 
-/** Writes all of `bytes` at the handle's position. */
-export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+/** Writes all of `bytes` at a place of the file, or where it was written last. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array, place?: number): Promise<void> {
   let written = 0
-  while (written < bytes.length) written += (await handle.write(bytes, written)).bytesWritten
+  while (written < bytes.length) {
+    const left = bytes.length - written
+    const at = place === undefined ? undefined : place + written
+    written += (await handle.write(bytes, written, left, at)).bytesWritten
+  }
 }
 
 async function requireSpace(folder: string, size: number): Promise<void> {
@@ -78,7 +97,7 @@ const isSystemError = (error: unknown): boolean => error instanceof Error && 'sy
 async function removeAbandoned(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name)
-    if (UNFINISHED.test(name) && (await isAbandoned(path))) await rm(path, { force: true })
+    if (UNFINISHED.test(name) && (await isAbandoned(path))) await rm(path, { recursive: true, force: true })
   }
 }
 

@@ -1,21 +1,25 @@
-import { createHash } from 'node:crypto'
-import { type FileHandle, realpath, stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { defaultCacheFolder, writeAll, writeComplete } from './cache-node.ts'
 import { type Weights, weightsOf } from './checkpoint.ts'
 import { quote, WeightsError } from './error.ts'
-import { fileSource, readAt, unreadable, withFile } from './file-node.ts'
-import { widenBfloat16, widenFloat16 } from './half.ts'
-import { readSafetensors, type StoredDType, type StoredTensor, safetensorsHeader } from './safetensors.ts'
-
-/** Bytes of the published file per step. From 1 MB to 16 MB the time is that of the system's writing. */
-const CHUNK_BYTES = 4 * 1024 * 1024
-
-/** Part of every key, so that a change of what is written does not meet files written before. */
-const FORMAT = 'float32 safetensors 1'
+import { fileSource, readAt, withFile } from './file-node.ts'
+import {
+  bytesOf,
+  type Chunk,
+  changedMeanwhile,
+  eachChunk,
+  type FloatDType,
+  type FloatTensor,
+  floatTensors,
+  isFloatDType,
+  keyOf,
+} from './floats-node.ts'
+import { narrowFloat16 } from './half.ts'
+import { readSafetensors, type StoredDType, safetensorsHeader } from './safetensors.ts'
 
 export interface Conversion {
-  /** The float32 file, in the cache. */
+  /** The file written, in the cache. */
   readonly path: string
   /** Its size. */
   readonly bytes: number
@@ -25,9 +29,9 @@ export interface Conversion {
   readonly cached: boolean
 }
 
-/** Weights of which every tensor is float32, and what had to be done for it. */
-export interface FloatWeights extends Weights {
-  /** null when the published files are float32 and are used as they are. */
+/** Weights of the types asked for, and what had to be done for it. */
+export interface ConvertedWeights extends Weights {
+  /** null when the published files are used as they are. */
   readonly converted: Conversion | null
 }
 
@@ -48,81 +52,73 @@ export interface ConversionOptions {
  *
  * @throws WeightsError when the cache cannot be written; the signal's reason when aborted. Nothing half written stays.
  */
-export async function floatWeights(weights: Weights, options: ConversionOptions = {}): Promise<FloatWeights> {
-  const floats = [...weights.tensors.values()].filter(tensor => isConvertible(tensor.dtype))
-  const from = [...new Set(floats.map(tensor => tensor.dtype))].filter(dtype => dtype !== 'F32')
-  if (from.length === 0) return { ...weights, converted: null }
+export function floatWeights(weights: Weights, options: ConversionOptions = {}): Promise<ConvertedWeights> {
+  return convert(weights, { name: 'float32', format: 'float32 safetensors 1', dtypeOf: () => 'F32' }, options)
+}
 
-  const plan = planOf(floats)
-  const key = await keyOf(weights.root, plan.tensors)
-  const path = join(options.cacheFolder ?? defaultCacheFolder(), 'float32', `${key}.safetensors`)
+/**
+ * Weights whose matrices take 16 bits a number. Where a checkpoint has them so, F16 or BF16, it passes through; those in
+ * F32 are rounded to F16, once, into a file in the cache as `floatWeights` writes it. What is no matrix stays as it is.
+ *
+ * @param matrices their names
+ * @throws WeightsError also for a number that F16 does not reach
+ */
+export function halfWeights(
+  weights: Weights,
+  matrices: ReadonlySet<string>,
+  options: ConversionOptions = {},
+): Promise<ConvertedWeights> {
+  const dtypeOf = ({ name, dtype }: FloatTensor): FloatDType =>
+    dtype === 'F32' && matrices.has(name) ? 'F16' : dtype
+  return convert(weights, { name: 'float16', format: 'float16 safetensors 1', dtypeOf }, options)
+}
+
+interface Purpose {
+  /** The folder in the cache. */
+  readonly name: string
+  /** Part of every key, so that a change of what is written does not meet files written before. */
+  readonly format: string
+  readonly dtypeOf: (tensor: FloatTensor) => FloatDType
+}
+
+async function convert(
+  weights: Weights,
+  { name, format, dtypeOf }: Purpose,
+  options: ConversionOptions,
+): Promise<ConvertedWeights> {
+  const floats = floatTensors(weights.tensors.values())
+  const changed = floats.filter(tensor => dtypeOf(tensor) !== tensor.dtype)
+  if (changed.length === 0) return { ...weights, converted: null }
+
+  const from = [...new Set(changed.map(tensor => tensor.dtype))]
+  const plan = planOf(floats, dtypeOf)
+  const key = await keyOf(weights.root, plan.tensors, [format, ...plan.dtypes])
+  const path = join(options.cacheFolder ?? defaultCacheFolder(), name, `${key}.safetensors`)
   const cached = await isComplete(path, plan)
-  if (!cached) await write(path, plan, weights, key, options)
-  const converted = { path, bytes: plan.bytes, from, cached }
-  return { ...(await openConverted(path, weights)), converted }
+  if (!cached) await write(path, plan, weights, [format, ...plan.dtypes], options)
+  return { ...(await openConverted(path, weights)), converted: { path, bytes: plan.bytes, from, cached } }
 }
-
-type ConvertibleDType = 'F32' | 'F16' | 'BF16'
-
-/** float32 from a chunk of each type, both little-endian. */
-const wideners: Readonly<Record<ConvertibleDType, (chunk: Uint8Array, target: Int32Array) => Uint8Array>> = {
-  F32: chunk => chunk,
-  F16: (chunk, target) => widen(chunk, target, widenFloat16),
-  BF16: (chunk, target) => widen(chunk, target, widenBfloat16),
-}
-
-function widen(
-  chunk: Uint8Array,
-  target: Int32Array,
-  apply: (source: Uint16Array, target: Int32Array) => void,
-): Uint8Array {
-  apply(new Uint16Array(chunk.buffer, chunk.byteOffset, chunk.length / 2), target)
-  return new Uint8Array(target.buffer, 0, chunk.length * 2)
-}
-
-const isConvertible = (dtype: StoredDType): dtype is ConvertibleDType => Object.hasOwn(wideners, dtype)
 
 interface Plan {
   /** The new file's first bytes. */
   readonly header: Uint8Array
-  /** In the order in which they are read and written: by file and offset. */
-  readonly tensors: readonly StoredTensor[]
+  /** In the order in which they are read and written. */
+  readonly tensors: readonly FloatTensor[]
+  /** Their types in the new file. */
+  readonly dtypes: readonly FloatDType[]
   /** The new file's size. */
   readonly bytes: number
 }
 
-function planOf(floats: readonly StoredTensor[]): Plan {
-  const tensors = floats.toSorted((a, b) =>
-    a.file === b.file ? a.offset - b.offset : a.file < b.file ? -1 : 1,
-  )
-  const widened = tensors.map(({ name, dtype, shape, length }) => ({
-    name,
-    dtype: 'F32' as const,
-    shape,
-    length: dtype === 'F32' ? length : length * 2,
-  }))
-  const header = safetensorsHeader(widened)
-  return { header, tensors, bytes: widened.reduce((total, tensor) => total + tensor.length, header.length) }
-}
-
-/** Identifies what is converted: the published files as the system knows them, and their tables of tensors. */
-async function keyOf(root: string, tensors: readonly StoredTensor[]): Promise<string> {
-  const hash = createHash('sha256').update(FORMAT)
-  for (const file of new Set(tensors.map(tensor => tensor.file))) hash.update(await identityOf(root, file))
-  for (const { name, dtype, shape, file, offset, length } of tensors) {
-    hash.update(JSON.stringify([name, dtype, shape, file, offset, length]))
-  }
-  return hash.digest('hex').slice(0, 32)
-}
-
-async function identityOf(root: string, file: string): Promise<string> {
-  try {
-    const path = await realpath(join(root, file))
-    const { size, mtimeNs } = await stat(path, { bigint: true })
-    return JSON.stringify([path, String(size), String(mtimeNs)])
-  } catch (error) {
-    throw unreadable(file, error)
-  }
+function planOf(tensors: readonly FloatTensor[], dtypeOf: (tensor: FloatTensor) => FloatDType): Plan {
+  const converted = tensors.map(tensor => {
+    const dtype = dtypeOf(tensor)
+    const length = (tensor.length / bytesOf[tensor.dtype]) * bytesOf[dtype]
+    return { name: tensor.name, dtype, shape: tensor.shape, length }
+  })
+  const header = safetensorsHeader(converted)
+  const bytes = converted.reduce((total, tensor) => total + tensor.length, header.length)
+  return { header, tensors, dtypes: converted.map(({ dtype }) => dtype), bytes }
 }
 
 /** Whether the file in the cache is the one the plan would write, by its size and all of its header. */
@@ -139,57 +135,33 @@ async function write(
   path: string,
   plan: Plan,
   weights: Weights,
-  key: string,
+  settings: readonly string[],
   options: ConversionOptions,
 ): Promise<void> {
+  const key = await keyOf(weights.root, plan.tensors, settings)
+  const dtypes = new Map(plan.tensors.map((tensor, i) => [tensor, plan.dtypes[i] as FloatDType]))
   await writeComplete(path, plan.bytes, async target => {
     await writeAll(target, plan.header)
     let doneBytes = plan.header.length
-    const advance = (bytes: number): void => {
-      doneBytes += bytes
+    const append = async (chunk: Chunk): Promise<void> => {
+      const bytes = bytesAs(dtypes.get(chunk.tensor) as FloatDType, chunk)
+      await writeAll(target, bytes)
+      doneBytes += bytes.length
       options.onProgress?.({ doneBytes, totalBytes: plan.bytes })
     }
-    for (const file of new Set(plan.tensors.map(tensor => tensor.file))) {
-      const tensors = plan.tensors.filter(tensor => tensor.file === file)
-      await withFile(join(weights.root, file), file, source =>
-        widenAll(tensors, source, target, advance, options.signal),
-      )
-    }
-    if ((await keyOf(weights.root, plan.tensors)) !== key) {
-      throw new WeightsError(
-        `${weights.source}: was changed while it was read; run again when it is complete.`,
-      )
-    }
+    await eachChunk(weights.root, plan.tensors, append, options)
+    if ((await keyOf(weights.root, plan.tensors, settings)) !== key) throw changedMeanwhile(weights.source)
   })
 }
 
-/** Appends tensors of one file to the target, chunk by chunk. */
-async function widenAll(
-  tensors: readonly StoredTensor[],
-  source: FileHandle,
-  target: FileHandle,
-  advance: (bytes: number) => void,
-  signal?: AbortSignal,
-): Promise<void> {
-  const buffer = new Uint8Array(CHUNK_BYTES)
-  const widened = new Int32Array(CHUNK_BYTES / 2)
-  for (const { name, dtype, file, offset, length } of tensors) {
-    for (let done = 0; done < length; done += CHUNK_BYTES) {
-      signal?.throwIfAborted()
-      const wanted = buffer.subarray(0, Math.min(CHUNK_BYTES, length - done))
-      const chunk = await readAt(source, wanted, offset + done).catch(error => {
-        throw unreadable(file, error)
-      })
-      if (chunk.length < wanted.length) {
-        throw new WeightsError(
-          `${file}: ends inside tensor ${quote(name)} while being read; download it again.`,
-        )
-      }
-      const bytes = wideners[dtype as ConvertibleDType](chunk, widened)
-      await writeAll(target, bytes)
-      advance(bytes.length)
-    }
-  }
+/** A chunk in another type, little-endian. */
+function bytesAs(dtype: FloatDType, { tensor, floats, stored }: Chunk): Uint8Array {
+  if (dtype === tensor.dtype) return stored
+  if (dtype === 'F32') return new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength)
+  const narrow = new Uint16Array(floats.length)
+  if (narrowFloat16(floats, narrow)) return new Uint8Array(narrow.buffer)
+  const problem = `tensor ${quote(tensor.name)} has a number that float16 does not reach`
+  throw new WeightsError(`${tensor.file}: ${problem}; use another dtype.`)
 }
 
 /** The converted file through the same parser as a published one; messages go on naming the published one. */
@@ -199,11 +171,13 @@ async function openConverted(path: string, published: Weights): Promise<Weights>
   )
   const root = await realpath(dirname(path))
   const converted = weightsOf(published.source, root, new Map(stored.map(tensor => [tensor.name, tensor])))
-  const tensor = (name: string): StoredTensor => {
-    const dtype = published.tensors.get(name)?.dtype
-    if (dtype === undefined || isConvertible(dtype)) return converted.tensor(name)
-    const problem = `tensor ${quote(name)} is ${dtype}, and only F32, F16 and BF16 are read as float32`
-    throw new WeightsError(`${published.source}: ${problem}; save the checkpoint in one of them.`)
-  }
-  return { ...converted, tensor }
+  return { ...converted, tensor: name => converted.tensor(requireFloat(published, name)) }
+}
+
+/** @throws WeightsError for a tensor that is there, but is left out as it is of no float type */
+export function requireFloat(published: Weights, name: string): string {
+  const dtype = published.tensors.get(name)?.dtype
+  if (dtype === undefined || isFloatDType(dtype)) return name
+  const problem = `tensor ${quote(name)} is ${dtype}, and only F32, F16 and BF16 are read as float32`
+  throw new WeightsError(`${published.source}: ${problem}; save the checkpoint in one of them.`)
 }

@@ -2,6 +2,13 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { WeightsError } from './error.ts'
 import type { ByteSource } from './safetensors.ts'
 
+/** Where some bytes lie in a file. */
+export interface Part {
+  readonly file: string
+  readonly offset: number
+  readonly length: number
+}
+
 /** Opens a file for as long as `use` runs. `name` stands for it in messages. */
 export async function withFile<T>(
   path: string,

@@ -27,3 +27,33 @@ function float16ToFloat32Bits(bits: number): number {
   const shift = Math.clz32(fraction) - 21
   return sign | ((127 - 14 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13)
 }
+
+/**
+ * Writes N float32 values, rounded to the nearest float16 and to the even one of two, into `target`.
+ *
+ * @returns whether all of them are finite as float16
+ */
+export function narrowFloat16(source: Float32Array, target: Uint16Array): boolean {
+  const bits = new Uint32Array(source.buffer, source.byteOffset, source.length)
+  let largest = 0
+  for (let i = 0; i < bits.length; i++) {
+    const narrow = float32ToFloat16Bits(bits[i] as number)
+    target[i] = narrow
+    largest = Math.max(largest, narrow & 0x7fff)
+  }
+  return largest < 0x7c00
+}
+
+function float32ToFloat16Bits(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000
+  const rest = bits & 0x7fffffff
+  if (rest >= 0x47800000) return sign | 0x7c00 // 65,536 and more, infinite, not a number: all refused alike
+  // Subnormal in float16: the implicit bit becomes explicit and is moved as far as the exponent is too small.
+  const exponent = rest >>> 23
+  const isNormal = exponent > 127 - 15
+  const fraction = isNormal ? rest - ((127 - 15) << 23) : (rest & 0x7fffff) | 0x800000
+  const shift = isNormal ? 13 : 13 + 127 - 14 - exponent
+  if (shift > 24) return sign
+  const rounded = fraction + (1 << (shift - 1)) - 1 + ((fraction >>> shift) & 1)
+  return sign | (rounded >>> shift)
+}

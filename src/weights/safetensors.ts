@@ -216,9 +216,12 @@ const isSizes = (value: unknown): value is number[] =>
 /**
  * The beginning of a safetensors file, length and header, for tensors that follow each other in the order given.
  * Padded with spaces so that the data starts at a multiple of 8, as the reference implementation does.
+ *
+ * @param size pads it up to so many instead, a multiple of 8
  */
 export function safetensorsHeader(
   tensors: readonly Pick<StoredTensor, 'name' | 'dtype' | 'shape' | 'length'>[],
+  size = 0,
 ): Uint8Array {
   let end = 0
   const entries = tensors.map(({ name, dtype, shape, length }) => {
@@ -227,7 +230,7 @@ export function safetensorsHeader(
     return [name, { dtype, shape, data_offsets: [begin, end] }] as const
   })
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)))
-  const bytes = new Uint8Array(PREFIX_BYTES + Math.ceil(json.length / 8) * 8).fill(0x20)
+  const bytes = new Uint8Array(Math.max(size, PREFIX_BYTES + Math.ceil(json.length / 8) * 8)).fill(0x20)
   bytes.set(json, PREFIX_BYTES)
   new DataView(bytes.buffer).setBigUint64(0, BigInt(bytes.length - PREFIX_BYTES), true)
   return bytes

@@ -148,7 +148,8 @@ describe('models check', () => {
   test('fits a terminal of 80 columns', async () => {
     const { stdout } = await vicrop(['models', 'check', 'org/name'])
     expect(Math.max(...stdout.split('\n').map(line => line.length))).toBeLessThanOrEqual(80)
-    expect(stdout).toMatch(/^memory f32 /m)
+    for (const dtype of ['f32', 'f16', 'q8', 'q4'])
+      expect(stdout).toMatch(new RegExp(`^memory ${dtype} `, 'm'))
   })
 
   test('counts parameters and bytes from the headers', async () => {
@@ -157,11 +158,13 @@ describe('models check', () => {
     const { parameters, storedBytes } = found.weights
     expect(storedBytes.F16).toBe(2 * parameters)
     expect(found).toMatchObject({ source: 'folder', modelType: 'llava', supported: true, missing: [] })
-    const [f32] = found.memory
+    const [f32, f16, q8, q4] = found.memory
     expect(f32).toMatchObject({ dtype: 'f32', fits: true })
     // The vision encoder's last layer is not read.
     expect(f32.weightsBytes).toBeGreaterThan(2 * parameters)
     expect(f32.weightsBytes).toBeLessThanOrEqual(4 * parameters)
+    const bytes = [f32, f16, q8, q4].map(need => need.weightsBytes)
+    expect(bytes).toEqual(bytes.toSorted((a, b) => b - a))
   })
 
   test('names what is missing, and ends with 1', async () => {

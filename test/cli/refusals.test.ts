@@ -61,7 +61,7 @@ describe.concurrent('a call that cannot be understood ends with 2', () => {
     ],
     [
       ['ask', picture, 'What?', '--device', 'tpu'],
-      "option '--device <name>' argument 'tpu' is invalid. Allowed choices are cpu.",
+      "option '--device <name>' argument 'tpu' is invalid. Allowed choices are cpu, webgpu, cuda.",
     ],
     [
       ['ask', picture, 'What?', '--save-map', 'map.jpg'],

@@ -24,19 +24,23 @@ const language: LanguageModel = {
 const reading = (name: string): Reading => ({ name, build: ({ logits }) => logits })
 
 /** An engine that notes what it opens and releases, and fails as often as it is told to. */
-function notingEngine(failures = 0): { engine: Engine; notes: string[] } {
+function notingEngine(failures = 0, copiesWeights = false): { engine: Engine; notes: string[] } {
   const notes: string[] = []
   let left = failures
-  const open: Engine['open'] = async ({ outputs }) => {
+  const open: Engine['open'] = async ({ outputs }, { host = false } = {}) => {
     const name = Object.keys(outputs).join()
     if (left-- > 0) throw new Error(`no memory for ${name}`)
-    notes.push(`open ${name}`)
+    notes.push(`open ${name}${host && copiesWeights ? ' on the host' : ''}`)
     const release = async (): Promise<void> => {
       notes.push(`release ${name}`)
     }
-    return { run: async () => ({}), release } satisfies Session
+    const run: Session['run'] = async (_, __, wanted) => {
+      notes.push(`run ${name} for ${wanted ?? 'all'}`)
+      return {}
+    }
+    return { run, release } satisfies Session
   }
-  return { engine: { device: 'cpu', open }, notes }
+  return { engine: { device: copiesWeights ? 'webgpu' : 'cpu', copiesWeights, open }, notes }
 }
 
 describe('the sessions of a decoder', () => {
@@ -51,6 +55,22 @@ describe('the sessions of a decoder', () => {
     await sessions.probe(reading('b'), [12], 'fed')
     await sessions.embed()
     expect(notes).toEqual(['open decode', ...Array(4).fill('open attentions'), 'open embed'])
+  })
+
+  it('are one for prompts of every kind where each would copy the weights, the small ones on the host', async () => {
+    const { engine, notes } = notingEngine(0, true)
+    const sessions = decoderSessions(engine, { ...language, layers: 1 })
+    await (await sessions.decode()).run({})
+    await (await sessions.decode({ hidden: true })).run({})
+    await sessions.embed()
+    await sessions.probe(reading('a'), [0], 'fed')
+    expect(notes).toEqual([
+      'open decode',
+      'run decode for logits,key.0.out,value.0.out',
+      'run decode for all',
+      'open embed on the host',
+      'open attentions on the host',
+    ])
   })
 
   it('are tried again when they could not be opened', async () => {

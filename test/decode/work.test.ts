@@ -23,6 +23,7 @@ const runs: string[] = []
 
 const noting = (engine: Engine): Engine => ({
   device: engine.device,
+  copiesWeights: false,
   async open(graph) {
     const session = await engine.open(graph)
     const name = { logits: 'decode', attentions: 'probe', image_features: 'encode', inputs_embeds: 'embed' }[

@@ -5,6 +5,7 @@ import type { Shape } from '../../src/graph/dimension.ts'
 import { nodesOf } from '../../src/graph/graph.ts'
 import * as ops from '../../src/graph/ops.ts'
 import { dimension, type NodeKind, nodeKinds, type Tensor } from '../../src/graph/tensor.ts'
+import { randomBlocks } from '../graph/random-blocks.ts'
 import { type Expression, expectSlopes, inputsOf, type Sizes } from './check.ts'
 
 // Every rule against difference quotients of what the runtime computes. Each case runs at two sizes of B, S and P.
@@ -73,6 +74,10 @@ const cases: Readonly<Record<NodeKind, readonly Case[] | 'no gradient'>> = {
     ['with a bias', { a: ['S', 3], b: [4, 3], c: [4] }, ({ a, b, c }) => ops.gemm(a, b, c)],
     ['without', { a: [1, 3], b: [4, 3] }, ({ a, b }) => ops.gemm(a, b)],
   ],
+  MatMulNBits: ([4, 8] as const).map((bits): Case => {
+    const { matrix } = randomBlocks(bits, 5, 4)
+    return [`${bits} bits`, { a: ['S', 128] }, ({ a }) => ops.matMulNBits(a, matrix)]
+  }),
   Softmax: [
     ['over the last axis', { a: ['B', 'S', 'P'] }, ({ a }) => ops.softmax(wide(a))],
     ['over the first', { a: ['S', 'P'] }, ({ a }) => ops.softmax(wide(a), 0)],
@@ -128,6 +133,7 @@ const cases: Readonly<Record<NodeKind, readonly Case[] | 'no gradient'>> = {
   Expand: [
     ['', { a: ['S', 1, 2], b: ['B', 'S', 3, 2] }, ({ a, b }) => ops.mul(b, ops.expand(a, b.shape, b))],
   ],
+  DequantizeLinear: 'no gradient',
   Split: 'no gradient',
   Gather: 'no gradient',
   ArgMax: 'no gradient',

@@ -12,6 +12,19 @@ const whole = (...shape: Dimension[]): Tensor => ops.input('indices', 'int64', s
 const half = (...shape: Dimension[]): Tensor => ops.input('half', 'float16', shape)
 const source = { name: 'w', file: 'model.safetensors', offset: 0, length: 24 }
 
+function blocks(bits: 4 | 8, scales: Shape, values: Shape, zeros: Shape): ops.BlockMatrix {
+  const part = (dtype: DType, shape: Shape): Tensor => ops.weight(source, dtype, shape)
+  return {
+    bits,
+    blockSize: 32,
+    values: part('uint8', values),
+    scales: part('float32', scales),
+    zeros: part('uint8', zeros),
+  }
+}
+const fourBits = blocks(4, [24, 2], [24, 2, 16], [24, 1])
+const eightBits = blocks(8, [24, 3], [24, 3, 32], [24, 3])
+
 interface Attention {
   readonly q: Shape
   readonly k: Shape
@@ -155,6 +168,14 @@ const inferred: Readonly<Record<Constructor, readonly [built: () => Tensor, type
       () => ops.multiHeadAttention(x('B', 'S', 6), y('B', 'P', 6), y('B', 'P', 6), heads(2)),
       'float32[B,S,6]',
     ],
+  ],
+  matMulNBits: [
+    [() => ops.matMulNBits(x('S', 64), fourBits), 'float32[S,24]'],
+    [() => ops.matMulNBits(x(2, 96), eightBits), 'float32[2,24]'],
+  ],
+  dequantize: [
+    [() => ops.dequantize(fourBits), 'float32[24,64]'],
+    [() => ops.dequantize(eightBits), 'float32[24,96]'],
   ],
   groupQueryAttention: [
     [() => groupQueryAttention()[0], 'float32[1,S,32]'],
@@ -345,6 +366,31 @@ const refused: Readonly<Record<Constructor, readonly [built: () => unknown, mess
     [
       () => ops.multiHeadAttention(x('B', 'S', 6), y('B', 'P', 6), y('B', 'S', 6), heads(2)),
       'multiHeadAttention: v is [B,S,6], expected [B,P,6]',
+    ],
+  ],
+  matMulNBits: [
+    [
+      () => ops.matMulNBits(x('S', 60), fourBits),
+      "matMulNBits: the rows of [S,60] do not have the matrix's 64 columns",
+    ],
+    [
+      () => ops.matMulNBits(x(64), fourBits),
+      "matMulNBits: the rows of [64] do not have the matrix's 64 columns",
+    ],
+    [
+      () => ops.matMulNBits(x('S', 64), blocks(4, [24, 2], [24, 2, 32], [24, 1])),
+      'matMulNBits: values is [24,2,32], expected [24,2,16]',
+    ],
+    [
+      () => ops.matMulNBits(x('S', 64), blocks(4, [24, 2], [24, 2, 16], [24, 2])),
+      'matMulNBits: zeros is [24,2], expected [24,1]',
+    ],
+    [() => ops.matMulNBits(whole('S', 64), fourBits), 'matMulNBits: int64[S,64] is not of a float type'],
+  ],
+  dequantize: [
+    [
+      () => ops.dequantize({ ...fourBits, values: x(24, 2, 16) }),
+      'reread: Input is neither a weight nor a constant',
     ],
   ],
   groupQueryAttention: [

@@ -154,10 +154,18 @@ describe('weights', () => {
   it('are found below a path, as the checkpoint names them', () => {
     expect(weights.path).toBe('model.layers.0')
     expect([weights.has('weight'), weights.has('bias')]).toEqual([true, false])
-    const { dtype, shape, node } = weights.get('weight', [4, 6])
+    const { dtype, shape, node } = weights.matrix('weight', [4, 6]) as Tensor
     expect([dtype, formatShape(shape)]).toEqual(['bfloat16', '[4,6]'])
     expect(node.value).toMatchObject({ name: 'model.layers.0.weight', file: 'a.safetensors', offset: 8 })
     expect(() => weights.get('bias', [4])).toThrow('no model.layers.0.bias')
+  })
+
+  it('are float32 for whoever computes with them, and so are the rows of a table', () => {
+    expect(weights.get('weight', [4, 6]).dtype).toBe('float32')
+    const { dtype, shape, node } = weights.rows('weight', [4, 6], input('ids', 'int64', ['S']))
+    expect([dtype, formatShape(shape)]).toEqual(['float32', '[S,6]'])
+    // Looked up first: the whole table is never made float32.
+    expect([node.kind, node.inputs[0]?.node.kind]).toEqual(['Cast', 'Gather'])
   })
 
   it('can be regrouped', () => {

@@ -9,6 +9,7 @@ import { nodesOf } from '../../src/graph/graph.ts'
 import * as ops from '../../src/graph/ops.ts'
 import { type DType, type NodeKind, nodeKinds, type Tensor } from '../../src/graph/tensor.ts'
 import type { Values } from '../../src/onnx/session.ts'
+import { randomBlocks } from '../graph/random-blocks.ts'
 import { array, at, type NdArray, randomArray, sum } from './array.ts'
 import { openGraph, runGraph, toArray, toValue } from './run-graph.ts'
 
@@ -113,6 +114,12 @@ const cases: Readonly<Record<NodeKind, readonly [Case, ...Case[]]>> = {
       feed: (_, { S }) => array([S!, 2], i => i),
       build: ({ x }) => ops.add(x!, ops.constant([-1, 2 ** 40], 'int64', [2])),
       expected: ({ x }, { S }) => array([S!, 2], (i, j) => at(x!, i, j) + (j === 0 ? -1 : 2 ** 40)),
+    },
+    {
+      title: 'bytes',
+      inputs: { x: ['S'] },
+      build: ({ x }) => ops.add(x!, ops.cast(ops.constant([200], 'uint8', [1]), 'float32')),
+      expected: ({ x }, { S }) => array([S!], i => at(x!, i) + 200),
     },
     {
       title: 'int32',
@@ -460,6 +467,8 @@ const cases: Readonly<Record<NodeKind, readonly [Case, ...Case[]]>> = {
       expected: ({ x }, { S }) => array([S! - 1, 3], (i, j) => at(x!, i, j)),
     },
   ],
+  DequantizeLinear: [dequantizeCase(4), dequantizeCase(8)],
+  MatMulNBits: [matMulNBitsCase(4), matMulNBitsCase(8)],
   GroupQueryAttention: [
     { ...groupQueryAttentionCase(4, 4, 8), title: 'every query head with its own keys' },
     { ...groupQueryAttentionCase(4, 2, 8), title: 'two query heads on each key head' },
@@ -481,6 +490,26 @@ const cases: Readonly<Record<NodeKind, readonly [Case, ...Case[]]>> = {
         }),
     },
   ],
+}
+
+function dequantizeCase(bits: 4 | 8): Case {
+  const { matrix, plain } = randomBlocks(bits, 5, 4)
+  return {
+    title: `${bits} bits written out`,
+    inputs: { x: ['S', 128] },
+    build: ({ x }) => ops.matmul(x!, ops.transpose(ops.dequantize(matrix), [1, 0])),
+    expected: ({ x }, { S }) => array([S!, 5], (i, j) => sum(128, k => at(x!, i, k) * at(plain, j, k))),
+  }
+}
+
+function matMulNBitsCase(bits: 4 | 8): Case {
+  const { matrix, plain } = randomBlocks(bits, 5, 4)
+  return {
+    title: `a matrix of ${bits} bits`,
+    inputs: { x: ['S', 128] },
+    build: ({ x }) => ops.matMulNBits(x!, matrix),
+    expected: ({ x }, { S }) => array([S!, 5], (i, j) => sum(128, k => at(x!, i, k) * at(plain, j, k))),
+  }
 }
 
 /** S new positions after P cached ones, in a cache of 20 places. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { widenBfloat16, widenFloat16 } from '../../src/weights/half.ts'
+import { narrowFloat16, widenBfloat16, widenFloat16 } from '../../src/weights/half.ts'
 
 const allPatterns = Uint16Array.from({ length: 65_536 }, (_, bits) => bits)
 
@@ -44,3 +44,32 @@ test('special values have the expected float32 patterns', () => {
     'ffaaa000', // not a number, signalling: sign and payload kept
   ])
 })
+
+test('float16 comes back from float32 as it was', () => {
+  const widened = new Int32Array(65_536)
+  widenFloat16(allPatterns, widened)
+  const finite = allPatterns.filter(bits => (bits & 0x7c00) !== 0x7c00)
+  const narrow = new Uint16Array(finite.length)
+  const floats = Float32Array.from(finite, bits => new Float32Array(widened.buffer)[bits] as number)
+  expect(narrowFloat16(floats, narrow)).toBe(true)
+  expect(narrow).toEqual(finite)
+})
+
+test('between two neighbours of float16 the nearer is taken, and of equally near ones the even', () => {
+  for (let bits = 0; bits < 0x7bff; bits++) {
+    const [low, high] = [float16Value(bits), float16Value(bits + 1)]
+    const between = [0.25, 0.5, 0.75].map(share => low + share * (high - low))
+    const narrow = new Uint16Array(6)
+    narrowFloat16(Float32Array.from([...between, ...between.map(value => -value)]), narrow)
+    const expected = [bits, bits + (bits % 2), bits + 1]
+    expect([...narrow]).toEqual([...expected, ...expected.map(pattern => pattern + 0x8000)])
+  }
+})
+
+test.each([65_520, -70_000, 1e30, Number.POSITIVE_INFINITY, Number.NaN])(
+  'float16 does not reach %d',
+  value => {
+    expect(narrowFloat16(Float32Array.of(1, value), new Uint16Array(2))).toBe(false)
+    expect(narrowFloat16(Float32Array.of(1, 65_519), new Uint16Array(2))).toBe(true)
+  },
+)

@@ -1,4 +1,4 @@
-import { add, concat, gather, reshape, runtimeSize, slice, sliceTo, transpose } from '../../graph/ops.ts'
+import { add, concat, reshape, runtimeSize, slice, sliceTo, transpose } from '../../graph/ops.ts'
 import { dimension, type Tensor } from '../../graph/tensor.ts'
 import { activations } from '../../nn/activation.ts'
 import { attend } from '../../nn/attention.ts'
@@ -56,7 +56,7 @@ function embed(ids: Tensor, queryTokens: Tensor, weights: Weights, config: QForm
     const table = weights.get('position_embeddings.weight', [positions, width])
     const size = dimension(ids, 0)
     const placed = add(
-      gather(weights.get('word_embeddings.weight', [words, width]), ids),
+      weights.rows('word_embeddings.weight', [words, width], ids),
       sliceTo(table, 0, runtimeSize(size, ids), size),
     )
     return concat([queryTokens, placed], 0)

@@ -48,7 +48,7 @@ const selfAttention =
       const headSize = width / heads
       const qkv = weights.at('qkv')
       const bias = hasBias ? qkv.get('bias', [3 * width]) : null
-      const all = project(x, qkv.get('weight', [3 * width, width]), bias)
+      const all = project(x, qkv.matrix('weight', [3 * width, width]), bias)
       // Cut before heads are moved: ONNX Runtime 1.30 mixes the axes up where a transposition meets the padding that
       // the gradient of a cut is.
       const [q, k, v] = [0, 1, 2].map(part => {

@@ -2,7 +2,6 @@ import type { Graph } from '../../graph/graph.ts'
 import {
   add,
   concat,
-  gather,
   groupQueryAttention,
   input,
   mul,
@@ -51,13 +50,12 @@ export function llama(weights: Weights, head: Weights | null, config: LlamaConfi
 
 /** `input_ids` int64 [S] -> `inputs_embeds` [S,C]. */
 function embed(weights: Weights, config: LlamaConfig): Graph {
-  return {
-    outputs: { inputs_embeds: gather(embedding(weights, config), input('input_ids', 'int64', ['S'])) },
-  }
+  const ids = input('input_ids', 'int64', ['S'])
+  return { outputs: { inputs_embeds: weights.rows(embedding, tableShape(config), ids) } }
 }
 
-const embedding = (weights: Weights, config: LlamaConfig): Tensor =>
-  weights.get('embed_tokens.weight', [config.vocab_size, config.hidden_size])
+const embedding = 'embed_tokens.weight'
+const tableShape = (config: LlamaConfig): [number, number] => [config.vocab_size, config.hidden_size]
 
 /**
  * The fast path: S positions with fused attention, the cache extended in place, logits of the last position only.
@@ -251,7 +249,8 @@ function mlp(x: Tensor, weights: Weights, config: LlamaConfig): Tensor {
 
 function logits(hidden: Tensor, weights: Weights, head: Weights | null, config: LlamaConfig): Tensor {
   const normed = rmsNorm(hidden, weights.at('norm'), config.rms_norm_eps)
-  return head === null ? project(normed, embedding(weights, config)) : linear(normed, head, config.vocab_size)
+  if (head !== null) return linear(normed, head, config.vocab_size)
+  return project(normed, weights.matrix(embedding, tableShape(config)))
 }
 
 function cacheInputs(i: number, config: LlamaConfig): [key: Tensor, value: Tensor] {

@@ -22,6 +22,7 @@ const names = { image_features: 'encode', query_features: 'connect', attentions:
 
 const noting = (engine: Engine): Engine => ({
   device: engine.device,
+  copiesWeights: engine.copiesWeights,
   async open(graph, options) {
     const session = await engine.open(graph, options)
     const name = names[Object.keys(graph.outputs)[0] as keyof typeof names]
