@@ -43,7 +43,8 @@ export async function prepareWeights(
   const packer = { id: packerId, pack: packMatrix }
   const { blocks, ...weights } = await quantizedWeights(checkpoint, bits, matrices.shared, packer, options)
   const { store, ...others } = prepared(weights)
-  return { ...others, store: { ...store, blocks: name => storedBlocks(name, blocks(name)) } }
+  const isThere = (name: string): boolean => store.has(name) || blocks(name) !== null
+  return { ...others, store: { ...store, has: isThere, blocks: name => storedBlocks(name, blocks(name)) } }
 }
 
 const prepared = (weights: ConvertedWeights): Prepared => ({

@@ -119,6 +119,13 @@ function hidePacked(cacheFolder: string): void {
   writeFileSync(path, hidden, 'latin1')
 }
 
+it('a matrix in blocks is found under whichever of its names a checkpoint has', async () => {
+  const [cacheFolder, question] = [temporaryFolder(), questionOf('sharded')]
+  const found = await mapsOfFolder(modelPath('sharded'), { dtype: 'q8', cacheFolder }, question)
+  const expected = await mapsOfFolder(modelPath('sharded'), {}, question)
+  expect(relativeError(found['rel-att'], expected['rel-att'])).toBeLessThan(0.1)
+})
+
 it('a head that is the embedding too is there in blocks and in float32', async () => {
   const cacheFolder = temporaryFolder()
   const { mllm, converted } = await load(modelPath('grouped'), { dtype: 'q4', cacheFolder })
