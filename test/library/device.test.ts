@@ -20,8 +20,8 @@ const missing = (device: 'webgpu' | 'cuda'): Promise<string | null> =>
 const [withoutWebgpu, withoutCuda] = [await missing('webgpu'), await missing('cuda')]
 if (withoutWebgpu !== null) console.warn(`tests of webgpu are skipped: ${withoutWebgpu}`)
 
-const picture = fileURLToPath(new URL('../../demo/pictures/009.webp', import.meta.url))
-const question = 'Which letter is on the purple heart?'
+const picture = fileURLToPath(new URL('../../demo/pictures/006.webp', import.meta.url))
+const question = 'What number is on the cyan plate?'
 const methods = ['rel-att', 'grad-att', 'pure-grad'] as const
 
 async function answers(
