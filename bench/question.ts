@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { createInterface } from 'node:readline'
-import { type AskOptions, ViCrop } from 'vicrop'
+import { type AskOptions, ViCrop, type WeightType } from 'vicrop'
 import { maxNewTokens, patchwork, questions } from './workload.ts'
 
 // Answers one question after another, for a program that times something else in between: reference/speed.py.
-// Usage: node out/bench/question.js MODEL SIDE THREADS
+// Usage: node out/bench/question.js MODEL SIDE THREADS DTYPE
 // Prints `Opened` first, as a line of JSON, then a line of `Answered` for every line {"method":"rel-att"} it reads. Each
 // is about a picture seen anew; the first question of a method also opens sessions.
 
@@ -25,8 +25,8 @@ interface Answered {
   readonly answer: string
 }
 
-async function main(model: string, side: number, threads: number): Promise<void> {
-  await using vicrop = await ViCrop.open(model, { threads })
+async function main(model: string, side: number, threads: number, dtype: WeightType): Promise<void> {
+  await using vicrop = await ViCrop.open(model, { threads, dtype })
   const image = patchwork(side)
   const [question] = questions
   const picture = createHash('sha256').update(image.data).digest('hex')
@@ -43,5 +43,5 @@ async function main(model: string, side: number, threads: number): Promise<void>
 
 const print = (value: object): boolean => process.stdout.write(`${JSON.stringify(value)}\n`)
 
-const [, , model, side, threads] = process.argv
-await main(model as string, Number(side), Number(threads))
+const [, , model, side, threads, dtype] = process.argv
+await main(model as string, Number(side), Number(threads), dtype as WeightType)

@@ -5,15 +5,18 @@
     python reference/speed.py --model llava    # random weights, LLaVA-1.5-7B with 4 of its 32 language layers; 5.6 GB
     python reference/speed.py --model small    # the same way with 1 GB, to try this script
     python reference/speed.py --model FOLDER   # a LLaVA-1.5 checkpoint of yours
+    python reference/speed.py --model FOLDER --dtype bfloat16 --vicrop-dtype q4 --apart    # one of 7 billion weights
 
 A question: the plain answer, the map, the crop, the answer from picture and crop, each answer at most a few tokens.
-PyTorch does what the official code of arXiv 2502.17422 does, in float32 on the CPU: `generate`, for the map whole
+PyTorch does what the official code of arXiv 2502.17422 does, on the CPU, in float32 unless told otherwise: `generate`, for the map whole
 forward passes with eager attention for the question and, where the method has it, for the general prompt, then
 `generate` with both pictures. Its parameters ask for gradients, as there. The two take turns, with a rest between them
 in which the other's threads go to sleep, and the time is that from a decoded picture to the answer. The machine must
 have nothing else to do.
 
-Not as in the official code, and on both sides alike: float32, edges of the model's own input (formulas.py), the layer
+With --apart each side asks all its questions while the other is closed, for checkpoints that do not fit into memory twice.
+
+Not as in the official code, and on both sides alike: float32 by default, edges of the model's own input (formulas.py), the layer
 at LLaVA's share of the depth, PIL's resizing so that both see the same pixels.
 """
 
@@ -21,6 +24,7 @@ import argparse
 import hashlib
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -119,7 +123,7 @@ class PyTorch:
         gradients = torch.autograd.grad(likeliest(output.logits), chosen) if with_gradient else None
 
         def rows(tensors: Any) -> Array:
-            return torch.stack([tensor[0, :, -1, at] for tensor in tensors]).detach().numpy()
+            return torch.stack([tensor[0, :, -1, at] for tensor in tensors]).detach().float().numpy()
 
         return rows(chosen), None if gradients is None else rows(gradients)
 
@@ -128,7 +132,7 @@ class PyTorch:
         inputs = self.inputs(question, [image])
         pixels = inputs["pixel_values"].requires_grad_()
         v = likeliest(self.model(**inputs).logits)
-        return torch.autograd.grad(v, pixels)[0][0].numpy()
+        return torch.autograd.grad(v, pixels)[0][0].float().numpy()
 
     def input_pixels(self, image: Image.Image) -> Array:
         """[3, height, width], 0 to 1"""
@@ -141,7 +145,7 @@ MakeMap = Callable[[PyTorch, Image.Image, str], Array]
 
 def likeliest(logits: torch.Tensor) -> torch.Tensor:
     """v: the log probability of the likeliest next token."""
-    return logits[0, -1].log_softmax(-1).max()
+    return logits[0, -1].float().log_softmax(-1).max()
 
 
 def rel_att(torch_side: PyTorch, image: Image.Image, question: str) -> Array:
@@ -186,11 +190,11 @@ LINES: list[tuple[str, str, str]] = [
 class Vicrop:
     """A process of bench/question.ts, which stays for many questions."""
 
-    def __init__(self, model: Path, side: int, threads: int) -> None:
+    def __init__(self, model: Path, side: int, threads: int, dtype: str) -> None:
         script = ROOT / "out" / "bench" / "question.js"
         if not script.exists():
             raise SystemExit(f"{script.relative_to(ROOT)} is not there: npm run build")
-        command = ["node", str(script), str(model), str(side), str(threads)]
+        command = ["node", str(script), str(model), str(side), str(threads), dtype]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.opened = self.read()
 
@@ -248,10 +252,10 @@ def write_random(shape: str, folder: Path) -> None:
     subprocess.run(["node", "--input-type=module", "--eval", source], check=True)
 
 
-def load(folder: Path, opened: dict[str, Any]) -> PyTorch:
-    """As the official code loads it, but in float32. Folders of 2023 do not say the patch size to the processor."""
+def load(folder: Path, opened: dict[str, Any], dtype: str) -> PyTorch:
+    """As the official code loads it. Folders of 2023 do not say the patch size to the processor."""
     model, loading = LlavaForConditionalGeneration.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
+        folder, dtype=getattr(torch, dtype), attn_implementation="eager", output_loading_info=True
     )
     check_read(loading)
     processor = LlavaProcessor(
@@ -289,26 +293,39 @@ class OtherProcesses:
         return busy - sum(int(user) + int(system) for user, system in (field[11:13] for field in fields))
 
 
-def take_turns(torch_side: PyTorch, vicrop: Vicrop, image: Image.Image, ways: list[str], runs: int) -> dict[str, Any]:
-    """[runs] pairs PyTorch, vicrop for each way. A round of questions before, not counted, opens sessions."""
-    question = vicrop.opened["question"]
-    seen: dict[str, list[tuple[Answered, Answered]]] = {way: [] for way in ways}
+Ask = Callable[[str], Answered]  # a question in one of WAYS
+Rounds = list[dict[str, Answered]]  # by way
+
+
+def rested(ask: Ask, way: str) -> Answered:
+    time.sleep(REST)
+    return ask(way)
+
+
+def take_turns(torch_ask: Ask, vicrop_ask: Ask, ways: list[str], runs: int) -> tuple[Rounds, Rounds]:
+    """[runs] rounds of PyTorch and of vicrop. A round before, not counted, opens sessions."""
+    torch_side: Rounds = []
+    vicrop: Rounds = []
     for _ in range(runs + 1):
+        torch_side.append({})
+        vicrop.append({})
         for way in ways:
-            make_map, options = WAYS[way]
-            time.sleep(REST)
-            one = torch_side.ask(image, question, make_map)
-            time.sleep(REST)
-            seen[way].append((one, vicrop.ask(options)))
-    return {way: pairs[1:] for way, pairs in seen.items()}
+            torch_side[-1][way] = rested(torch_ask, way)
+            vicrop[-1][way] = rested(vicrop_ask, way)
+    return torch_side[1:], vicrop[1:]
 
 
-def report(seen: dict[str, list[tuple[Answered, Answered]]], image_tokens: int) -> None:
+def alone(ask: Ask, ways: list[str], runs: int) -> Rounds:
+    """[runs] rounds of one side, after one that is not counted."""
+    return [{way: rested(ask, way) for way in ways} for _ in range(runs + 1)][1:]
+
+
+def report(torch_rounds: Rounds, vicrop_rounds: Rounds, ways: list[str], image_tokens: int) -> None:
     for title, torch_way, vicrop_way in LINES:
-        if torch_way not in seen or vicrop_way not in seen:
+        if torch_way not in ways or vicrop_way not in ways:
             continue
-        torch_side = [pair[0] for pair in seen[torch_way]]
-        vicrop = [pair[1] for pair in seen[vicrop_way]]
+        torch_side = [answered[torch_way] for answered in torch_rounds]
+        vicrop = [answered[vicrop_way] for answered in vicrop_rounds]
         ratios = [one.ms / other.ms for one, other in zip(torch_side, vicrop, strict=True)]
         times = f"PyTorch {median_ms(torch_side)}, vicrop {median_ms(vicrop)}, PyTorch / vicrop {spread(ratios)}"
         tokens = f"PyTorch prefills {(torch_side[0].image_tokens or 0) / image_tokens:g} x {image_tokens} image tokens"
@@ -338,23 +355,44 @@ def agreement(one: Answered, other: Answered) -> str:
     )
 
 
-def measure(folder: Path, side: int | None, ways: list[str], runs: int, threads: int) -> None:
+def measure(folder: Path, asked: argparse.Namespace) -> None:
     size = json.loads((folder / "config.json").read_text())["vision_config"]["image_size"]
-    side = side or 3 * size  # something to crop, and no blocks of high resolution up to an input of 341 pixels
-    image, vicrop = patchwork(side), Vicrop(folder, side, threads)
+    side = asked.side or 3 * size  # something to crop, and no blocks of high resolution up to an input of 341 pixels
+    image, vicrop = patchwork(side), Vicrop(folder, side, asked.threads, asked.vicrop_dtype)
     try:
         if hashlib.sha256(image.tobytes()).hexdigest() != vicrop.opened["picture"]:
             raise SystemExit("the two sides have drawn different pictures")
-        torch_side = load(folder, vicrop.opened)
-        cells = (size // torch_side.patch) ** 2
-        about = f"torch {torch.__version__}, {threads} threads each, {side} x {side} pixels, {runs} runs"
-        print(f"{about}; median (least to most)", flush=True)
         others = OtherProcesses([os.getpid(), vicrop.process.pid]) if sys.platform == "linux" else None
-        report(take_turns(torch_side, vicrop, image, ways, runs), cells)
-        if others:
+
+        def vicrop_ask(way: str) -> Answered:
+            return vicrop.ask(WAYS[way][1])
+
+        if asked.apart:
+            vicrop_rounds = alone(vicrop_ask, asked.ways, asked.runs)
+            vicrop.close()
+        torch_side = load(folder, vicrop.opened, asked.dtype)
+
+        def torch_ask(way: str) -> Answered:
+            return torch_side.ask(image, vicrop.opened["question"], WAYS[way][0])
+
+        if asked.apart:
+            torch_rounds = alone(torch_ask, asked.ways, asked.runs)
+        else:
+            torch_rounds, vicrop_rounds = take_turns(torch_ask, vicrop_ask, asked.ways, asked.runs)
+        versions = f"torch {torch.__version__} in {asked.dtype}, vicrop in {asked.vicrop_dtype}"
+        print(f"{versions}, {asked.threads} threads each, {side} x {side} pixels, {asked.runs} runs; median (least to most)")
+        report(torch_rounds, vicrop_rounds, asked.ways, (size // torch_side.patch) ** 2)
+        if asked.apart:
+            print(f"peak memory: PyTorch {peak(resource.RUSAGE_SELF)}, vicrop {peak(resource.RUSAGE_CHILDREN)}, mapped files in it")
+        elif others:
             print(f"Other processes had {others.cores():.2f} cores busy meanwhile; more than 0.05 is too many.")
     finally:
         vicrop.close()
+
+
+def peak(whose: int) -> str:
+    """Of a process, or of those that have ended. (Linux counts kilobytes)"""
+    return f"{resource.getrusage(whose).ru_maxrss * 1024 / 1e9:.1f} GB"
 
 
 def main() -> None:
@@ -364,12 +402,15 @@ def main() -> None:
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--side", type=int, help="of the picture in pixels (default: three times the model's input)")
     arguments.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="default: all")
+    arguments.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"], help="of PyTorch's weights")
+    arguments.add_argument("--vicrop-dtype", default="f32", choices=["f32", "f16", "q8", "q4"])
+    arguments.add_argument("--apart", action="store_true", help="one side after the other, vicrop first")
     asked = arguments.parse_args()
     torch.set_num_threads(asked.threads)
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     with checkpoint(asked.model) as folder:
-        measure(folder, asked.side, asked.ways, asked.runs, asked.threads)
+        measure(folder, asked)
 
 
 if __name__ == "__main__":
