@@ -5,7 +5,7 @@
     python reference/speed.py --model llava    # random weights, LLaVA-1.5-7B with 4 of its 32 language layers; 5.6 GB
     python reference/speed.py --model small    # the same way with 1 GB, to try this script
     python reference/speed.py --model FOLDER   # a LLaVA-1.5 checkpoint of yours
-    python reference/speed.py --model FOLDER --dtype bfloat16 --vicrop-dtype q4 --apart    # one of 7 billion weights
+    python reference/speed.py --model FOLDER --dtype bfloat16 --vicrop-dtype q4 --apart --lean    # 7 billion weights, 24 GB
 
 A question: the plain answer, the map, the crop, the answer from picture and crop, each answer at most a few tokens.
 PyTorch does what the official code of arXiv 2502.17422 does, on the CPU, in float32 unless told otherwise: `generate`, for the map whole
@@ -15,6 +15,7 @@ in which the other's threads go to sleep, and the time is that from a decoded pi
 have nothing else to do.
 
 With --apart each side asks all its questions while the other is closed, for checkpoints that do not fit into memory twice.
+With --lean PyTorch keeps no graph that its formula does not go back through, which the official code does.
 
 Not as in the official code, and on both sides alike: float32 by default, edges of the model's own input (formulas.py), the layer
 at LLaVA's share of the depth, PIL's resizing so that both see the same pixels.
@@ -81,6 +82,7 @@ class PyTorch:
     processor: LlavaProcessor
     layers: list[int]
     max_new_tokens: int
+    lean: bool
     image_tokens: int = 0
 
     @property
@@ -118,7 +120,8 @@ class PyTorch:
     def attentions(self, image: Image.Image, question: str, with_gradient: bool) -> tuple[Array, Array | None]:
         """Last position to image tokens in the layers asked for, and dv/dA there: [L, H, T] each."""
         inputs = self.inputs(question, [image])
-        output = self.model(**inputs, output_attentions=True)
+        with torch.set_grad_enabled(with_gradient or not self.lean):
+            output = self.model(**inputs, output_attentions=True)
         chosen, at = [output.attentions[layer] for layer in self.layers], self.is_image(inputs["input_ids"])
         gradients = torch.autograd.grad(likeliest(output.logits), chosen) if with_gradient else None
 
@@ -252,7 +255,7 @@ def write_random(shape: str, folder: Path) -> None:
     subprocess.run(["node", "--input-type=module", "--eval", source], check=True)
 
 
-def load(folder: Path, opened: dict[str, Any], dtype: str) -> PyTorch:
+def load(folder: Path, opened: dict[str, Any], dtype: str, lean: bool) -> PyTorch:
     """As the official code loads it. Folders of 2023 do not say the patch size to the processor."""
     model, loading = LlavaForConditionalGeneration.from_pretrained(
         folder, dtype=getattr(torch, dtype), attn_implementation="eager", output_loading_info=True
@@ -265,7 +268,11 @@ def load(folder: Path, opened: dict[str, Any], dtype: str) -> PyTorch:
         vision_feature_select_strategy=model.config.vision_feature_select_strategy,
         num_additional_image_tokens=1,
     )
-    return PyTorch(model.eval(), processor, opened["layers"], opened["maxNewTokens"])
+    if lean:
+        model.requires_grad_(False)
+        first = min(opened["layers"])
+        model.model.language_model.layers[first].self_attn.q_proj.requires_grad_(True)
+    return PyTorch(model.eval(), processor, opened["layers"], opened["maxNewTokens"], lean)
 
 
 def check_read(loading: dict[str, Any]) -> None:
@@ -299,7 +306,9 @@ Rounds = list[dict[str, Answered]]  # by way
 
 def rested(ask: Ask, way: str) -> Answered:
     time.sleep(REST)
-    return ask(way)
+    answered = ask(way)
+    print(f"{way}: {answered.ms / 1000:.1f} s", file=sys.stderr, flush=True)
+    return answered
 
 
 def take_turns(torch_ask: Ask, vicrop_ask: Ask, ways: list[str], runs: int) -> tuple[Rounds, Rounds]:
@@ -370,7 +379,7 @@ def measure(folder: Path, asked: argparse.Namespace) -> None:
         if asked.apart:
             vicrop_rounds = alone(vicrop_ask, asked.ways, asked.runs)
             vicrop.close()
-        torch_side = load(folder, vicrop.opened, asked.dtype)
+        torch_side = load(folder, vicrop.opened, asked.dtype, asked.lean)
 
         def torch_ask(way: str) -> Answered:
             return torch_side.ask(image, vicrop.opened["question"], WAYS[way][0])
@@ -404,6 +413,7 @@ def main() -> None:
     arguments.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="default: all")
     arguments.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"], help="of PyTorch's weights")
     arguments.add_argument("--vicrop-dtype", default="f32", choices=["f32", "f16", "q8", "q4"])
+    arguments.add_argument("--lean", action="store_true", help="PyTorch keeps only the graph that a formula needs")
     arguments.add_argument("--apart", action="store_true", help="one side after the other, vicrop first")
     asked = arguments.parse_args()
     torch.set_num_threads(asked.threads)
