@@ -1,0 +1,2 @@
+import * as vicrop from 'vicrop/web'
+Object.assign(globalThis, { vicrop })
