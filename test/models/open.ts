@@ -19,7 +19,9 @@ export function useModelAt(folder: string): () => Mllm {
   let mllm: Mllm
   beforeAll(async () => {
     cacheFolder = await mkdtemp(join(tmpdir(), 'vicrop-'))
-    mllm = (await load(folder, { cacheFolder })).mllm
+    // The chat template is read for who asks with it; the paper's prompt is what most tests are about.
+    const loaded = await load(folder, { cacheFolder, prompt: 'chat' })
+    mllm = { ...loaded.mllm, promptStyle: 'plain' }
   })
   afterAll(async () => {
     await mllm.release()

@@ -1,2 +1,3 @@
 import * as vicrop from 'vicrop/web'
+
 Object.assign(globalThis, { vicrop })
