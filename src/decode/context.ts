@@ -132,7 +132,6 @@ export class Context {
       ...this.#cache,
       ...this.#rotary(this.#held, 0),
       length: int64Value([length]),
-      mask: float32Value(causalMask(length), [length, length]),
       target: int64Value([target ?? 0]),
     }
     const backward = this.#sessions.backward(target === null ? 'likeliest' : 'fed')
@@ -191,13 +190,6 @@ export class Context {
     const shape = [prompt.length - start, 1, this.#language.headSize]
     return { cos: float32Value(cos, shape), sin: float32Value(sin, shape) }
   }
-}
-
-/** [S,S]: 0 where a position sees another, very negative where that comes later. */
-function causalMask(length: number): Float32Array {
-  const mask = new Float32Array(length * length)
-  for (let row = 0; row < length; row++) mask.fill(-1e30, row * length + row + 1, (row + 1) * length)
-  return mask
 }
 
 const outputsOver = (cache: Readonly<Record<string, Value>>): Record<string, Value> =>

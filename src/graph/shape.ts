@@ -1,4 +1,4 @@
-import { mismatch, requireIndices, sameType } from './check.ts'
+import { mismatch, requireIndices, requireRank, sameType } from './check.ts'
 import {
   addDimensions,
   type Dimension,
@@ -9,7 +9,7 @@ import {
   sizeOf,
 } from './dimension.ts'
 import { add, sub } from './elementwise.ts'
-import { constantValues, integers, scalar } from './leaves.ts'
+import { constant, constantValues, integers, scalar } from './leaves.ts'
 import { dimension, GraphError, make, makeNode, normalizeAxis, resultOf, type Tensor } from './tensor.ts'
 
 // Operators that move elements and leave their values alone.
@@ -158,6 +158,12 @@ export function expand(x: Tensor, shape: Shape, like: Tensor): Tensor {
 const expandsTo = (from: Shape, to: Shape): boolean =>
   from.length <= to.length &&
   from.every((size, axis) => size === 1 || size === to[axis - from.length + to.length])
+
+/** Zeros on and below the diagonal of the last two axes. */
+export function aboveDiagonal(x: Tensor): Tensor {
+  requireRank('aboveDiagonal', x, 2)
+  return make('Trilu', [x, constant([1], 'int64', [])], x.dtype, x.shape, { upper: 1 })
+}
 
 /** A shape as int64, known when the graph runs. */
 const runtimeShape = (shape: Shape, like: Tensor): Tensor =>

@@ -3,7 +3,7 @@ import { array, at } from '../array.ts'
 import type { Cases } from './case.ts'
 
 export const shape: Cases<
-  'Reshape' | 'Transpose' | 'Concat' | 'Slice' | 'Split' | 'Pad' | 'Gather' | 'Expand' | 'Shape'
+  'Reshape' | 'Transpose' | 'Trilu' | 'Concat' | 'Slice' | 'Split' | 'Pad' | 'Gather' | 'Expand' | 'Shape'
 > = {
   Reshape: [
     {
@@ -45,6 +45,14 @@ export const shape: Cases<
       inputs: { x: ['B', 'S', 4] },
       build: ({ x }) => ops.transpose(x!, [2, 0, 1]),
       expected: ({ x }, { B, S }) => array([4, B!, S!], (i, j, k) => at(x!, j, k, i)),
+    },
+  ],
+  Trilu: [
+    {
+      title: 'zeros on and below the diagonal',
+      inputs: { x: ['B', 'S', 'P'] },
+      build: ({ x }) => ops.aboveDiagonal(x!),
+      expected: ({ x }, { B, S, P }) => array([B!, S!, P!], (i, j, k) => (k > j ? at(x!, i, j, k) : 0)),
     },
   ],
   Concat: [
