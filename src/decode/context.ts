@@ -72,10 +72,19 @@ export class Context {
     return this.#extend(this.length, rest, signal)
   }
 
-  /** Puts `rest` where `start` is. What was held from there on is lost no sooner than the decoder writes over it. */
+  /** Puts `rest` where `start` is, in as many pieces as the device needs. */
   async #extend(start: number, rest: Prompt, signal?: AbortSignal): Promise<Float32Array> {
+    this.#requireRoom(start + rest.length)
+    const atOnce = await this.#sessions.positionsAtOnce()
+    let [from, left] = [start, rest]
+    for (; left.length > atOnce; from += atOnce, left = left.slice(atOnce))
+      await this.#decode(from, left.slice(0, atOnce), signal)
+    return this.#decode(from, left, signal)
+  }
+
+  /** What was held from `start` on is lost no sooner than the decoder writes over it. */
+  async #decode(start: number, rest: Prompt, signal?: AbortSignal): Promise<Float32Array> {
     const end = start + rest.length
-    this.#requireRoom(end)
     const prompt = [...this.#held.slice(0, start), ...rest]
     const inputs = await this.#embed(prompt, start, signal)
     const decode = await this.#sessions.decode({ hidden: this.#layerInputs !== null })
