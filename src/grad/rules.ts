@@ -119,11 +119,14 @@ export const rules: Readonly<Record<NodeKind, Rule | 'no gradient'>> = {
     const before = start < 0 ? addDimensions(dimension(x, axis), start) : start
     return [padLike(g, axis, before, x)]
   },
-  Pad: (g, [x, pads, , axes]) => {
-    const axis = constantValues(axes as Tensor)[0] as number
+  Pad: (g, [x, pads], y) => {
+    const axis = x.shape.findIndex((size, i) => size !== y.shape[i])
+    if (axis === -1) return [g]
     // What comes before is constant, what comes after may be known only when the graph runs.
-    const start = pads.node.kind === 'Concat' ? (pads.node.inputs[0] as Tensor) : pads
-    const inside = slice(g, axis, constantValues(start)[0] as number)
+    const { kind, inputs } = pads.node
+    const [start] =
+      kind === 'Concat' ? constantValues(inputs[axis] as Tensor) : constantValues(pads).slice(axis)
+    const inside = slice(g, axis, start as number)
     return [sliceTo(inside, axis, runtimeSize(dimension(x, axis), x), dimension(x, axis))]
   },
   Expand: (g, [x]) => [sumTo(x, g)],

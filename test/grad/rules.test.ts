@@ -120,6 +120,7 @@ const cases: Readonly<Record<NodeKind, readonly Case[] | 'no gradient'>> = {
   ],
   Pad: [
     ['after', { a: ['S', 5, 2] }, ({ a }) => ops.padTo(a, 1, 8)],
+    ['by nothing', { a: [3, 'S'] }, ({ a }) => ops.padLike(ops.neg(a), 0, 0, a)],
     [
       'around',
       { a: ['S', 5], b: [9] },

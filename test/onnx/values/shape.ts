@@ -128,6 +128,21 @@ export const shape: Cases<
       build: ({ x }) => ops.padTo(x!, 1, 8),
       expected: ({ x }, { S }) => array([S!, 8, 2], (i, j, k) => (j < 5 ? at(x!, i, j, k) : 0)),
     },
+    {
+      title: 'zeros between two transpositions',
+      inputs: { x: ['S', 5, 2] },
+      build: ({ x }) => ops.transpose(ops.padTo(ops.transpose(x!, [2, 1, 0]), 1, 8), [2, 1, 0]),
+      expected: ({ x }, { S }) => array([S!, 8, 2], (i, j, k) => (j < 5 ? at(x!, i, j, k) : 0)),
+    },
+    {
+      title: 'zeros between two transpositions, known when the graph runs',
+      inputs: { x: ['B', 'S', 2] },
+      build: ({ x }) => {
+        const turned = ops.transpose(x!, [2, 1, 0])
+        return ops.transpose(ops.padLike(ops.slice(turned, 1, -2, -1), 1, 'S-2', turned), [2, 1, 0])
+      },
+      expected: ({ x }, { B, S }) => array([B!, S!, 2], (i, j, k) => (j === S! - 2 ? at(x!, i, j, k) : 0)),
+    },
   ],
   Gather: [
     {
