@@ -6,23 +6,22 @@ import { getMimeType } from 'hono/utils/mime'
 
 /**
  * The files of a folder, which are listed once: a request picks one of the list, and no path is made from it.
- * `index.html` is at `/` too.
+ * `index.html` is at `/`.
  */
 export function page(folder: string): Hono {
+  const files = new Map(filesIn(folder).map(name => [pathOf(name), join(folder, name)]))
   const app = new Hono()
-  for (const name of filesIn(folder)) {
-    const file = join(folder, name)
-    const headers = {
-      'content-type': getMimeType(name) ?? 'application/octet-stream',
-      'cache-control': 'no-cache',
-    }
-    const respond = async () => new Response(await readFile(file), { headers })
-    const path = `/${name.split(sep).map(encodeURIComponent).join('/')}`
-    app.get(path, respond)
-    if (path === '/index.html') app.get('/', respond)
-  }
+  app.get('*', async (c, next) => {
+    const file = files.get(c.req.path)
+    if (file === undefined) return next()
+    c.header('content-type', getMimeType(file) ?? 'application/octet-stream')
+    c.header('cache-control', 'no-cache')
+    return c.body(await readFile(file))
+  })
   return app
 }
+
+const pathOf = (name: string): string => (name === 'index.html' ? '/' : `/${name.replaceAll(sep, '/')}`)
 
 const filesIn = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
