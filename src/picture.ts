@@ -10,6 +10,7 @@ import { type Box, cropImage, type Image } from './image/image.ts'
 import type { InputGradientVariant } from './importance/input-gradient.ts'
 import { type Looker, type MapMethod, type Method, mapMethods, parseMethod } from './importance/method.ts'
 import { relativeAttention } from './importance/relative-attention.ts'
+import { InputError } from './input-error.ts'
 import { type Mllm, promptFor } from './mllm.ts'
 import type { Prompt } from './models/model.ts'
 import {
@@ -63,11 +64,20 @@ export interface Look {
   readonly timings: Timings
 }
 
-export interface Answer extends Look {
+export interface Answer<Plain extends string | null = string> extends Look {
   /** From the picture and the crop; the plain answer where there is no crop. */
   readonly answer: string
-  /** From the picture alone. */
-  readonly plainAnswer: string
+  /** From the picture alone; null where it was left out, and there is a crop. */
+  readonly plainAnswer: Plain
+  /** Of `answer`: tokens of its prompt, pictures included, and of the answer itself. */
+  readonly usage: { readonly promptTokens: number; readonly answerTokens: number }
+  /** Of `answer`: `stop` where the model ended it, `length` where the limit or the model's room did. */
+  readonly finishReason: 'stop' | 'length'
+}
+
+/** What was generated, and how that ended. */
+interface Generated extends Pick<Answer, 'usage' | 'finishReason'> {
+  readonly text: string
 }
 
 /**
@@ -112,20 +122,22 @@ export class Picture {
   }
 
   /** The plain answer, where to look, and the answer from picture and crop. */
-  ask(question: string, options: AskOptions = {}): Promise<Answer> {
+  ask(question: string, options?: AskOptions & { readonly plain?: true }): Promise<Answer>
+  ask(question: string, options: AskOptions): Promise<Answer<string | null>>
+  ask(question: string, options: AskOptions = {}): Promise<Answer<string | null>> {
     return this.#inTurn(async () => {
       const checked = this.#check(question, options)
       if (options.maxNewTokens !== undefined) checkCount(options.maxNewTokens)
       const timer = startTimer({ encodeMs: this.#encodeMs })
-      options.onProgress?.('plain answer')
-      const plainAnswer = await timer.time('plainAnswerMs', async () => {
-        const whole = await this.#whole.under(question, options.signal)
-        return this.#answer(promptFor(this.#mllm, question, [whole]), 'plainAnswer', options)
-      })
+      const wantsPlain = options.plain ?? true
+      const plain = wantsPlain ? await this.#answerPlainly(question, 'plainAnswer', options, timer) : null
       const seen = await this.#look(question, checked, options, timer)
-      const answer =
-        seen.crop === null ? plainAnswer : await this.#answerFromCrop(question, seen.crop, options, timer)
-      return { ...seen, answer, plainAnswer, timings: timer.finish() }
+      const { text: answer, ...ending } =
+        seen.crop === null
+          ? (plain ?? (await this.#answerPlainly(question, 'answer', options, timer)))
+          : await this.#answerFromCrop(question, seen.crop, options, timer)
+      const plainAnswer = plain?.text ?? (seen.crop === null ? answer : null)
+      return { ...seen, answer, plainAnswer, ...ending, timings: timer.finish() }
     })
   }
 
@@ -177,6 +189,12 @@ export class Picture {
       const maps = await read(looker, checked.layers)
       return maps.map(values => ({ ...geometry.grid, values, geometry }))
     })
+  }
+
+  /** Bytes held: the pixels, what the model made of them, and the cached prefix. They grow with what is asked. */
+  get bytes(): number {
+    const views = [this.#whole, ...(this.#blocks ?? [])]
+    return this.image.data.byteLength + this.#context.bytes + views.reduce((sum, view) => sum + view.bytes, 0)
   }
 
   /**
@@ -271,7 +289,20 @@ export class Picture {
     return { ...grid, values: joinMaps(maps, blocks, cells), geometry: tiling({ width, height }, grid) }
   }
 
-  async #answerFromCrop(question: string, crop: Box, options: AskOptions, timer: Timer): Promise<string> {
+  #answerPlainly(
+    question: string,
+    of: 'plainAnswer' | 'answer',
+    options: AskOptions,
+    timer: Timer,
+  ): Promise<Generated> {
+    options.onProgress?.('plain answer')
+    return timer.time('plainAnswerMs', async () => {
+      const whole = await this.#whole.under(question, options.signal)
+      return this.#answer(promptFor(this.#mllm, question, [whole]), of, options)
+    })
+  }
+
+  async #answerFromCrop(question: string, crop: Box, options: AskOptions, timer: Timer): Promise<Generated> {
     options.onProgress?.('crop answer')
     const region = cropImage(this.image, crop)
     const { maxPositions } = this.#mllm.model.language
@@ -283,13 +314,13 @@ export class Picture {
     )
     const prompt = promptFor(this.#mllm, question, [whole, encoded])
     if (prompt.length > maxPositions)
-      throw new Error(
+      throw new InputError(
         `crop: with it the prompt has ${prompt.length} positions, the model has room for ${maxPositions}. Show a smaller picture, or ask with method none.`,
       )
     return timer.time('answerMs', () => this.#answer(prompt, 'answer', options))
   }
 
-  async #answer(prompt: Prompt, of: 'plainAnswer' | 'answer', options: AskOptions): Promise<string> {
+  async #answer(prompt: Prompt, of: 'plainAnswer' | 'answer', options: AskOptions): Promise<Generated> {
     const { tokenizer, endTokenIds, model } = this.#mllm
     const { maxNewTokens = defaultMaxNewTokens, signal, onText } = options
     const { maxPositions } = model.language
@@ -301,9 +332,16 @@ export class Picture {
       // The spaces around an answer are not part of it, and the last ones may be of what follows.
       if (onText !== undefined) give(tokenizer.decodeSettled(tokens).trim())
     }
-    const answer = tokenizer.decode(tokens).trim()
-    give(answer)
-    return answer
+    const text = tokenizer.decode(tokens).trim()
+    give(text)
+    // The last token is not in the cache yet when room or count end the answer.
+    const isFull = tokens.length > 0 && prompt.length + tokens.length > maxPositions
+    const finishReason = isFull || tokens.length === maxNewTokens ? 'length' : 'stop'
+    return {
+      text,
+      usage: { promptTokens: prompt.length, answerTokens: tokens.length },
+      finishReason,
+    }
   }
 }
 
