@@ -68,6 +68,15 @@ export interface Answer extends Look {
   readonly answer: string
   /** From the picture alone. */
   readonly plainAnswer: string
+  /** Of `answer`: tokens of its prompt, pictures included, and of the answer itself. */
+  readonly usage: { readonly promptTokens: number; readonly answerTokens: number }
+  /** Of `answer`: `stop` where the model ended it, `length` where the limit or the model's room did. */
+  readonly finishReason: 'stop' | 'length'
+}
+
+/** What was generated, and how that ended. */
+interface Generated extends Pick<Answer, 'usage' | 'finishReason'> {
+  readonly text: string
 }
 
 /**
@@ -118,14 +127,14 @@ export class Picture {
       if (options.maxNewTokens !== undefined) checkCount(options.maxNewTokens)
       const timer = startTimer({ encodeMs: this.#encodeMs })
       options.onProgress?.('plain answer')
-      const plainAnswer = await timer.time('plainAnswerMs', async () => {
+      const plain = await timer.time('plainAnswerMs', async () => {
         const whole = await this.#whole.under(question, options.signal)
         return this.#answer(promptFor(this.#mllm, question, [whole]), 'plainAnswer', options)
       })
       const seen = await this.#look(question, checked, options, timer)
-      const answer =
-        seen.crop === null ? plainAnswer : await this.#answerFromCrop(question, seen.crop, options, timer)
-      return { ...seen, answer, plainAnswer, timings: timer.finish() }
+      const { text: answer, ...ending } =
+        seen.crop === null ? plain : await this.#answerFromCrop(question, seen.crop, options, timer)
+      return { ...seen, answer, plainAnswer: plain.text, ...ending, timings: timer.finish() }
     })
   }
 
@@ -271,7 +280,7 @@ export class Picture {
     return { ...grid, values: joinMaps(maps, blocks, cells), geometry: tiling({ width, height }, grid) }
   }
 
-  async #answerFromCrop(question: string, crop: Box, options: AskOptions, timer: Timer): Promise<string> {
+  async #answerFromCrop(question: string, crop: Box, options: AskOptions, timer: Timer): Promise<Generated> {
     options.onProgress?.('crop answer')
     const region = cropImage(this.image, crop)
     const { maxPositions } = this.#mllm.model.language
@@ -289,7 +298,7 @@ export class Picture {
     return timer.time('answerMs', () => this.#answer(prompt, 'answer', options))
   }
 
-  async #answer(prompt: Prompt, of: 'plainAnswer' | 'answer', options: AskOptions): Promise<string> {
+  async #answer(prompt: Prompt, of: 'plainAnswer' | 'answer', options: AskOptions): Promise<Generated> {
     const { tokenizer, endTokenIds, model } = this.#mllm
     const { maxNewTokens = defaultMaxNewTokens, signal, onText } = options
     const { maxPositions } = model.language
@@ -301,9 +310,16 @@ export class Picture {
       // The spaces around an answer are not part of it, and the last ones may be of what follows.
       if (onText !== undefined) give(tokenizer.decodeSettled(tokens).trim())
     }
-    const answer = tokenizer.decode(tokens).trim()
-    give(answer)
-    return answer
+    const text = tokenizer.decode(tokens).trim()
+    give(text)
+    // The last token is not in the cache yet when room or count end the answer.
+    const isFull = tokens.length > 0 && prompt.length + tokens.length > maxPositions
+    const finishReason = isFull || tokens.length === maxNewTokens ? 'length' : 'stop'
+    return {
+      text,
+      usage: { promptTokens: prompt.length, answerTokens: tokens.length },
+      finishReason,
+    }
   }
 }
 

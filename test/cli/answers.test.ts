@@ -59,6 +59,7 @@ describe('vicrop ask --json', () => {
       'connectorLayers',
       'crop',
       'cropReason',
+      'finishReason',
       'image',
       'importance',
       'layers',
@@ -68,6 +69,7 @@ describe('vicrop ask --json', () => {
       'question',
       'target',
       'timings',
+      'usage',
       'variant',
     ])
     expect(Object.keys(object.importance as object)).toEqual(['rows', 'columns', 'values', 'geometry'])
@@ -127,7 +129,7 @@ describe('vicrop ask --json', () => {
 
 describe('vicrop look --json', () => {
   it('prints what ask prints without the answers', async () => {
-    const { answer, plainAnswer, ...look } = asJson(answers.get(first) as Answer)
+    const { answer, plainAnswer, usage, finishReason, ...look } = asJson(answers.get(first) as Answer)
     expect(withoutTimings(await json('look', picture, first))).toEqual(look)
   })
 

@@ -30,6 +30,7 @@ describe('an answer', () => {
     const { answer, plainAnswer, crop, importance, timings, ...facts } = await picture.ask(
       questions[0] as string,
     )
+    const { ids } = readExpected('base').prompts.questions[0]!.withCrop
     expect(facts).toEqual({
       model: modelPath('base'),
       question: questions[0],
@@ -41,6 +42,8 @@ describe('an answer', () => {
       blocks: null,
       image: { width: 163, height: 122 },
       cropReason: null,
+      usage: { promptTokens: ids.length, answerTokens: expect.any(Number) },
+      finishReason: 'stop',
     })
     expect(answer).toBe(answer.trim())
     expect(plainAnswer).not.toBe('')
@@ -97,6 +100,8 @@ describe('an answer', () => {
     ]
     expect(short.answer.length).toBeLessThan(long.answer.length)
     expect(long.answer.startsWith(short.answer.replace(/\ufffd$/, ''))).toBe(true)
+    expect([short.usage.answerTokens, long.usage.answerTokens]).toEqual([2, 20])
+    expect([short.finishReason, long.finishReason]).toEqual(['length', 'length'])
   })
 
   it('is the same whether the picture is a path, a file’s bytes or pixels', async () => {
