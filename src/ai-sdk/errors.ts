@@ -1,0 +1,23 @@
+import { AISDKError, InvalidArgumentError, InvalidPromptError } from '@ai-sdk/provider'
+import { InputError } from '../input-error.ts'
+import { providerOptions } from './options.ts'
+
+// Errors of the library as errors of the SDK. Their sentences stay as they are.
+
+/** What was refused of a prompt. */
+export const promptError = (error: unknown, prompt: unknown): AISDKError =>
+  error instanceof InputError
+    ? new InvalidPromptError({ prompt, message: error.message, cause: error })
+    : otherError(error)
+
+/** What was refused of the options. */
+export const optionError = (error: unknown): AISDKError =>
+  error instanceof InputError
+    ? new InvalidArgumentError({ argument: providerOptions, message: error.message, cause: error })
+    : otherError(error)
+
+/** A fault of files, of the hub, of memory. */
+function otherError(cause: unknown): AISDKError {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return new AISDKError({ name: 'AI_VicropError', message, cause })
+}
