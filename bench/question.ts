@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createInterface } from 'node:readline'
-import { type AskOptions, ViCrop, type WeightType } from 'vicrop'
+import { type LookOptions, ViCrop, type WeightType } from 'vicrop'
 import { maxNewTokens, patchwork, questions } from './workload.ts'
 
 // Answers one question after another, for a program that times something else in between: reference/speed.py.
@@ -32,7 +32,7 @@ async function main(model: string, side: number, threads: number, dtype: WeightT
   const picture = createHash('sha256').update(image.data).digest('hex')
   print({ layers: vicrop.layers, question, maxNewTokens, picture } satisfies Opened)
   for await (const line of createInterface({ input: process.stdin })) {
-    const options: AskOptions = JSON.parse(line)
+    const options: LookOptions = JSON.parse(line)
     const start = performance.now()
     using seen = await vicrop.see(image, options.method === undefined ? {} : { method: options.method })
     const { crop, cropReason, plainAnswer, answer } = await seen.ask(question, { ...options, maxNewTokens })

@@ -5,6 +5,7 @@ import { vjp } from './grad/grad.ts'
 import type { Graph } from './graph/graph.ts'
 import { concat, input, reduceMean, reshape } from './graph/ops.ts'
 import { scoped, type Tensor } from './graph/tensor.ts'
+import { InputError } from './input-error.ts'
 import type { ImageFeatures, QueryConnector } from './models/model.ts'
 import { type Engine, float32Value, int64Value, type Session, type Values } from './onnx/session.ts'
 import { sessionCache } from './onnx/session-cache.ts'
@@ -82,7 +83,7 @@ function instructionIds(
 ): number[] {
   const ids = tokenizer.encode(instruction)
   if (ids.length > maxTokens) {
-    throw new Error(
+    throw new InputError(
       `instruction: ${ids.length} tokens, the connector has room for ${maxTokens}. Ask a shorter question.`,
     )
   }

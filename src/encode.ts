@@ -8,6 +8,7 @@ import { nodeKinds } from './graph/tensor.ts'
 import type { Geometry } from './image/geometry.ts'
 import type { Image, Size } from './image/image.ts'
 import { resize } from './image/resize.ts'
+import { InputError } from './input-error.ts'
 import type { Feed, ImageFeatures, ImageRow, Model, PreparedImage, VisionModel } from './models/model.ts'
 import { type Engine, float32Value, floats, onlyOutputs, type Session, type Values } from './onnx/session.ts'
 import { sessionCache } from './onnx/session-cache.ts'
@@ -185,7 +186,7 @@ function requireRoom({ model }: Encoder, { runs }: PreparedImage): void {
   const positions = runs.reduce((sum, run) => sum + run.length, 0)
   const { maxPositions } = model.language
   if (positions <= maxPositions) return
-  throw new Error(
+  throw new InputError(
     `picture: takes ${positions} positions, the model has room for ${maxPositions}. Give a smaller picture.`,
   )
 }

@@ -2,6 +2,7 @@ import { type HighRes, highResModes } from './crop/tiles.ts'
 import type { Box, Size } from './image/image.ts'
 import { type InputGradientVariant, inputGradientVariants } from './importance/input-gradient.ts'
 import { type Method, methodsThat, parseMethod, type Setting } from './importance/method.ts'
+import { InputError } from './input-error.ts'
 import type { Mllm } from './mllm.ts'
 
 // What is asked of a picture, and its checks, before anything is computed.
@@ -49,9 +50,11 @@ export type Stage = 'plain answer' | 'map' | 'crop answer'
 export interface AskOptions extends LookOptions {
   /** Default: 20, as in the paper. */
   readonly maxNewTokens?: number
+  /** Whether the plain answer is given beside the one with the crop, which costs its tokens. Default: true. */
+  readonly plain?: boolean
   /**
    * Called with each piece of text as it is generated; the pieces of each answer make up that answer. Where there is no
-   * crop, `answer` is the plain answer and has no pieces.
+   * crop, `answer` is the plain answer and has no pieces, unless `plain` is false.
    */
   readonly onText?: (piece: { readonly of: 'plainAnswer' | 'answer'; readonly text: string }) => void
 }
@@ -104,19 +107,19 @@ export function checkOptions(options: LookOptions, mllm: Mllm, image: Size): Che
 function requireSetting(setting: Setting, method: Method, problem: string, option: string): void {
   const able = methodsThat(setting)
   if (able.includes(method)) return
-  throw new Error(`method ${method} ${problem}; with: ${able.join(', ')}. Leave the ${option} out.`)
+  throw new InputError(`method ${method} ${problem}; with: ${able.join(', ')}. Leave the ${option} out.`)
 }
 
 function oneOf<T extends string>(option: string, value: T, known: readonly T[]): T {
   if (known.includes(value)) return value
-  throw new Error(`${option}: "${value}" is not available; available: ${known.join(', ')}`)
+  throw new InputError(`${option}: "${value}" is not available; available: ${known.join(', ')}`)
 }
 
 /** @throws for a question that is empty or longer than any model takes */
 export function checkQuestion(question: string): void {
-  if (question.trim() === '') throw new Error('the question is empty. Ask something about the picture.')
+  if (question.trim() === '') throw new InputError('the question is empty. Ask something about the picture.')
   if (question.length > maxQuestionLength) {
-    throw new Error(
+    throw new InputError(
       `the question has ${question.length} characters, at most ${maxQuestionLength} are taken. Ask a shorter one.`,
     )
   }
@@ -124,21 +127,21 @@ export function checkQuestion(question: string): void {
 
 export function checkCount(maxNewTokens: number): void {
   if (Number.isInteger(maxNewTokens) && maxNewTokens > 0) return
-  throw new Error(`maxNewTokens: expected a whole number from 1 on, found ${maxNewTokens}.`)
+  throw new InputError(`maxNewTokens: expected a whole number from 1 on, found ${maxNewTokens}.`)
 }
 
 function checkLayers(layers: readonly number[], count: number, of = 'model'): readonly number[] {
   const wrong = layers.find(layer => !Number.isInteger(layer) || layer < 0 || layer >= count)
   if (wrong !== undefined)
-    throw new Error(`layer ${wrong}: the ${of} has layers 0 to ${count - 1}. Name some of these.`)
-  if (layers.length === 0) throw new Error(`no layers given: name at least one of 0 to ${count - 1}`)
+    throw new InputError(`layer ${wrong}: the ${of} has layers 0 to ${count - 1}. Name some of these.`)
+  if (layers.length === 0) throw new InputError(`no layers given: name at least one of 0 to ${count - 1}`)
   return layers
 }
 
 function requireConnectorLayers(method: Method, { model }: Mllm): void {
   requireSetting('readsLayers', method, 'reads no layers', 'connectorLayers')
   if (model.connector === undefined)
-    throw new Error(
+    throw new InputError(
       'connectorLayers: this model has no connector that attends to the picture. Leave them out.',
     )
 }
@@ -153,7 +156,7 @@ function checkTarget(target: number | string, { tokenizer, model }: Mllm): numbe
   const id = typeof target === 'number' ? target : tokenizer.encode(target, { bare: true })[0]
   const { vocabularySize } = model.language
   if (id !== undefined && Number.isInteger(id) && id >= 0 && id < vocabularySize) return id
-  throw new Error(
+  throw new InputError(
     `target ${JSON.stringify(target)} is no token of the model. Give a word, or an id from 0 to ${vocabularySize - 1}.`,
   )
 }
@@ -164,7 +167,7 @@ function checkCrop(crop: Box, image: Size): void {
   const inside = x >= 0 && y >= 0 && x + width <= image.width && y + height <= image.height
   if (whole && inside && width > 0 && height > 0) return
   const size = `the ${image.width}x${image.height} picture`
-  throw new Error(
+  throw new InputError(
     `crop ${x},${y},${width},${height} is not a box of whole pixels inside ${size}. Give x,y,width,height.`,
   )
 }

@@ -10,6 +10,7 @@ import { type Box, cropImage, type Image } from './image/image.ts'
 import type { InputGradientVariant } from './importance/input-gradient.ts'
 import { type Looker, type MapMethod, type Method, mapMethods, parseMethod } from './importance/method.ts'
 import { relativeAttention } from './importance/relative-attention.ts'
+import { InputError } from './input-error.ts'
 import { type Mllm, promptFor } from './mllm.ts'
 import type { Prompt } from './models/model.ts'
 import {
@@ -63,11 +64,11 @@ export interface Look {
   readonly timings: Timings
 }
 
-export interface Answer extends Look {
+export interface Answer<Plain extends string | null = string> extends Look {
   /** From the picture and the crop; the plain answer where there is no crop. */
   readonly answer: string
-  /** From the picture alone. */
-  readonly plainAnswer: string
+  /** From the picture alone; null where it was left out, and there is a crop. */
+  readonly plainAnswer: Plain
   /** Of `answer`: tokens of its prompt, pictures included, and of the answer itself. */
   readonly usage: { readonly promptTokens: number; readonly answerTokens: number }
   /** Of `answer`: `stop` where the model ended it, `length` where the limit or the model's room did. */
@@ -121,20 +122,22 @@ export class Picture {
   }
 
   /** The plain answer, where to look, and the answer from picture and crop. */
-  ask(question: string, options: AskOptions = {}): Promise<Answer> {
+  ask(question: string, options?: AskOptions & { readonly plain?: true }): Promise<Answer>
+  ask(question: string, options: AskOptions): Promise<Answer<string | null>>
+  ask(question: string, options: AskOptions = {}): Promise<Answer<string | null>> {
     return this.#inTurn(async () => {
       const checked = this.#check(question, options)
       if (options.maxNewTokens !== undefined) checkCount(options.maxNewTokens)
       const timer = startTimer({ encodeMs: this.#encodeMs })
-      options.onProgress?.('plain answer')
-      const plain = await timer.time('plainAnswerMs', async () => {
-        const whole = await this.#whole.under(question, options.signal)
-        return this.#answer(promptFor(this.#mllm, question, [whole]), 'plainAnswer', options)
-      })
+      const wantsPlain = options.plain ?? true
+      const plain = wantsPlain ? await this.#answerPlainly(question, 'plainAnswer', options, timer) : null
       const seen = await this.#look(question, checked, options, timer)
       const { text: answer, ...ending } =
-        seen.crop === null ? plain : await this.#answerFromCrop(question, seen.crop, options, timer)
-      return { ...seen, answer, plainAnswer: plain.text, ...ending, timings: timer.finish() }
+        seen.crop === null
+          ? (plain ?? (await this.#answerPlainly(question, 'answer', options, timer)))
+          : await this.#answerFromCrop(question, seen.crop, options, timer)
+      const plainAnswer = plain?.text ?? (seen.crop === null ? answer : null)
+      return { ...seen, answer, plainAnswer, ...ending, timings: timer.finish() }
     })
   }
 
@@ -186,6 +189,12 @@ export class Picture {
       const maps = await read(looker, checked.layers)
       return maps.map(values => ({ ...geometry.grid, values, geometry }))
     })
+  }
+
+  /** Bytes held: the pixels, what the model made of them, and the cached prefix. They grow with what is asked. */
+  get bytes(): number {
+    const views = [this.#whole, ...(this.#blocks ?? [])]
+    return this.image.data.byteLength + this.#context.bytes + views.reduce((sum, view) => sum + view.bytes, 0)
   }
 
   /**
@@ -280,6 +289,19 @@ export class Picture {
     return { ...grid, values: joinMaps(maps, blocks, cells), geometry: tiling({ width, height }, grid) }
   }
 
+  #answerPlainly(
+    question: string,
+    of: 'plainAnswer' | 'answer',
+    options: AskOptions,
+    timer: Timer,
+  ): Promise<Generated> {
+    options.onProgress?.('plain answer')
+    return timer.time('plainAnswerMs', async () => {
+      const whole = await this.#whole.under(question, options.signal)
+      return this.#answer(promptFor(this.#mllm, question, [whole]), of, options)
+    })
+  }
+
   async #answerFromCrop(question: string, crop: Box, options: AskOptions, timer: Timer): Promise<Generated> {
     options.onProgress?.('crop answer')
     const region = cropImage(this.image, crop)
@@ -292,7 +314,7 @@ export class Picture {
     )
     const prompt = promptFor(this.#mllm, question, [whole, encoded])
     if (prompt.length > maxPositions)
-      throw new Error(
+      throw new InputError(
         `crop: with it the prompt has ${prompt.length} positions, the model has room for ${maxPositions}. Show a smaller picture, or ask with method none.`,
       )
     return timer.time('answerMs', () => this.#answer(prompt, 'answer', options))

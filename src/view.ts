@@ -152,6 +152,15 @@ export class View {
     }
   }
 
+  /** Bytes held. */
+  get bytes(): number {
+    const rows = [this.#encoded, ...this.#connected.values()].map(({ features }) => features.data)
+    const general = [...this.#generalAttention.values(), this.#generalGradient ?? []].flat()
+    const hidden = Object.values(this.#hidden ?? {}).map(({ data }) => data)
+    const arrays = [this.#prepared.pixelValues, ...rows, ...general, ...this.#edges.values(), ...hidden]
+    return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  }
+
   /** Forgets what can be computed again, but for what the encoder made of the picture. */
   forget(): void {
     this.#connected.clear()

@@ -4,26 +4,18 @@ import type { Box } from '../image/image.ts'
 import { type Fit, fits } from '../image/preprocess.ts'
 import { type InputGradientVariant, inputGradientVariants } from '../importance/input-gradient.ts'
 import { type Method, parseMethod } from '../importance/method.ts'
+import type { OpenOptions } from '../load-node.ts'
 import type { PromptStyle } from '../mllm.ts'
 import { type Device, devices } from '../onnx/session.ts'
 import { type WeightType, weightTypes } from '../weight-types.ts'
 
 /** The options that `ask` and `look` share, as commander gives them. */
-export interface LookFlags {
+export interface LookFlags extends MapFlags, OpenFlags {
   readonly question?: readonly string[]
   readonly model?: string
   readonly method: Method
-  readonly layers?: Layers
-  readonly connectorLayers?: LayerList
   readonly target?: string
-  readonly variant?: InputGradientVariant
-  readonly highRes: HighRes
   readonly crop: Box | 'auto'
-  readonly prompt: PromptStyle
-  readonly fit?: Fit
-  readonly maxPixels?: number
-  readonly device: Device
-  readonly dtype: WeightType
   readonly json?: true
   readonly saveMap?: string
   readonly saveCrop?: string
@@ -37,7 +29,7 @@ export const modelOption = [
 
 /** Adds the arguments and options of `ask` and `look`. */
 export function withLookOptions(command: Command): Command {
-  return command
+  command
     .argument('<image>', 'a JPEG, PNG, WebP, AVIF, TIFF or GIF file')
     .argument('[question]', 'what to ask about it')
     .option('-q, --question <text>', 'one more question about the same picture (repeat it)', collect)
@@ -47,6 +39,28 @@ export function withLookOptions(command: Command): Command {
         .argParser(usage(parseMethod))
         .default('rel-att'),
     )
+  withMapOptions(command)
+    .option(
+      '--target <answer>',
+      'with grad-att and pure-grad: the answer to find grounds for (default: the likeliest)',
+    )
+    .option('--crop <box>', '"auto", or X,Y,W,H in pixels of the picture', usage(parseCrop), 'auto')
+  return withOpenOptions(command)
+    .option('--json', 'print one JSON object a question, and nothing else')
+    .option('--save-map <file.png>', 'write the heat map over the picture, crop drawn')
+    .option('--save-crop <file.png>', 'write the crop')
+}
+
+/** How maps are made. */
+export interface MapFlags {
+  readonly layers?: Layers
+  readonly connectorLayers?: LayerList
+  readonly variant?: InputGradientVariant
+  readonly highRes: HighRes
+}
+
+export function withMapOptions(command: Command): Command {
+  return command
     .option(
       '--layers <list>',
       'layers to read, from 0: "14", "12,14", "10-14", "all", or a file that calibrate wrote',
@@ -56,10 +70,6 @@ export function withLookOptions(command: Command): Command {
       '--connector-layers <list>',
       "the same of a Q-Former's layers that attend to the picture",
       usage(parseLayerList),
-    )
-    .option(
-      '--target <answer>',
-      'with grad-att and pure-grad: the answer to find grounds for (default: the likeliest)',
     )
     .addOption(
       new Option(
@@ -75,7 +85,19 @@ export function withLookOptions(command: Command): Command {
         .choices(highResModes)
         .default('auto'),
     )
-    .option('--crop <box>', '"auto", or X,Y,W,H in pixels of the picture', usage(parseCrop), 'auto')
+}
+
+/** How a model is opened. */
+export interface OpenFlags {
+  readonly prompt: PromptStyle
+  readonly fit?: Fit
+  readonly maxPixels?: number
+  readonly device: Device
+  readonly dtype: WeightType
+}
+
+export function withOpenOptions(command: Command): Command {
+  return command
     .addOption(
       new Option('--prompt <style>', "the paper's prompt, or the checkpoint's chat template")
         .choices(['plain', 'chat'])
@@ -92,21 +114,30 @@ export function withLookOptions(command: Command): Command {
       'the most pixels of a picture, for models that take pictures at their size (default: as the checkpoint says)',
       usage(parsePixels),
     )
-    .addOption(new Option('--device <name>', 'where to compute').choices(devices).default('cpu'))
+    .addOption(deviceOption())
     .addOption(
       new Option('--dtype <name>', 'numbers that the weights are kept in: less memory, coarser')
         .choices(weightTypes)
         .default('f32'),
     )
-    .option('--json', 'print one JSON object a question, and nothing else')
-    .option('--save-map <file.png>', 'write the heat map over the picture, crop drawn')
-    .option('--save-crop <file.png>', 'write the crop')
 }
 
-const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text]
+export const deviceOption = (): Option =>
+  new Option('--device <name>', 'where to compute').choices(devices).default('cpu')
+
+/** What flags say of how a model is opened, as the library takes it. */
+export const openOptions = ({ prompt, device, dtype, fit, maxPixels }: OpenFlags): OpenOptions => ({
+  prompt,
+  device,
+  dtype,
+  ...(fit === undefined ? {} : { fit }),
+  ...(maxPixels === undefined ? {} : { maxPixels }),
+})
+
+export const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text]
 
 /** Turns a parser's errors into commander's, which name the option. */
-function usage<T>(parse: (text: string) => T): (text: string) => T {
+export function usage<T>(parse: (text: string) => T): (text: string) => T {
   return text => {
     try {
       return parse(text)
@@ -119,8 +150,8 @@ function usage<T>(parse: (text: string) => T): (text: string) => T {
 /** Far more layers than any model has, few enough to list. */
 const maxLayers = 1024
 
-type LayerList = readonly number[] | 'all'
-type Layers = LayerList | { readonly file: string }
+export type LayerList = readonly number[] | 'all'
+export type Layers = LayerList | { readonly file: string }
 
 const parseLayers = (text: string): Layers => (text.endsWith('.json') ? { file: text } : parseLayerList(text))
 
@@ -137,6 +168,11 @@ function parseRange(text: string): number[] {
     throw new Error(`"${text}" names no layers. Give numbers and ranges such as 12,14-16, or all.`)
   }
   return Array.from({ length: to - from + 1 }, (_, i) => from + i)
+}
+
+export function parseCount(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+  throw new Error(`"${text}" is not a number from 1 on.`)
 }
 
 function parsePixels(text: string): number {

@@ -1,10 +1,11 @@
 import { InvalidArgumentError } from 'commander'
 import { decodeImage } from '../image/decode-node.ts'
+import type { OpenProgress } from '../load-node.ts'
 import { checkQuestion, type LookOptions, type Parts } from '../options.ts'
 import type { Look, Picture } from '../picture.ts'
 import { ViCrop } from '../vicrop.ts'
 import { readLayersFile } from './layers-file.ts'
-import type { LookFlags } from './options.ts'
+import { type LookFlags, openOptions } from './options.ts'
 import { toJson, toText } from './print.ts'
 import { bar, openingLine, type Progress, startProgress } from './progress.ts'
 import { checkFiles, saveFiles } from './save.ts'
@@ -74,15 +75,8 @@ const allOf = (
 ): readonly number[] | undefined => (layers === 'all' ? Array.from({ length: count }, (_, i) => i) : layers)
 
 function openModel(flags: LookFlags, progress: Progress, signal: AbortSignal): Promise<ViCrop> {
-  return ViCrop.open(flags.model, {
-    prompt: flags.prompt,
-    device: flags.device,
-    dtype: flags.dtype,
-    signal,
-    onProgress: done => progress.say(openingLine(done)),
-    ...(flags.fit === undefined ? {} : { fit: flags.fit }),
-    ...(flags.maxPixels === undefined ? {} : { maxPixels: flags.maxPixels }),
-  })
+  const onProgress = (done: OpenProgress): void => progress.say(openingLine(done))
+  return ViCrop.open(flags.model, { ...openOptions(flags), signal, onProgress })
 }
 
 function print(text: string, progress: Progress): void {

@@ -1,4 +1,5 @@
 import type { BackwardOptions } from '../backward.ts'
+import { InputError } from '../input-error.ts'
 import type { LanguageModel, Prompt } from '../models/model.ts'
 import { float32Value, floats, int32Value, int64Value, type Session, type Value } from '../onnx/session.ts'
 import { LayerInputs } from './layer-inputs.ts'
@@ -150,7 +151,7 @@ export class Context {
   #requireRoom(positions: number): void {
     const { maxPositions } = this.#language
     if (positions <= maxPositions) return
-    throw new Error(
+    throw new InputError(
       `prompt: ${positions} positions, the model has room for ${maxPositions}. Ask a shorter question.`,
     )
   }

@@ -1,3 +1,4 @@
+import { InputError } from '../input-error.ts'
 import type { ImageFeatures, ImageRow, Prompt } from '../models/model.ts'
 
 /** The rows of a picture, made once, run by run. */
@@ -31,7 +32,7 @@ export function placeImages(
 
 function requirePlaces(found: number, expected: number): void {
   if (found === expected) return
-  throw new Error(
+  throw new InputError(
     `prompt: ${found} places for ${expected} pictures. Leave the image token out of the question, and check the chat template.`,
   )
 }

@@ -1,4 +1,5 @@
 import { attention, type MapReading } from '../decode/probe.ts'
+import { InputError } from '../input-error.ts'
 import { gradientAttention, meanOfLayers } from './gradient-attention.ts'
 import { type EdgeMedian, type InputGradientVariant, inputGradient } from './input-gradient.ts'
 import { relativeAttention } from './relative-attention.ts'
@@ -99,6 +100,6 @@ export const methodsThat = (setting: Setting): readonly Method[] =>
 export function parseMethod(text: string): Method {
   const method = methods.find(known => known === text)
   if (method === undefined)
-    throw new Error(`method "${text}" is not available; available: ${methods.join(', ')}`)
+    throw new InputError(`method "${text}" is not available; available: ${methods.join(', ')}`)
   return method
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { decodeImage } from '../../src/image/decode-node.ts'
-import type { Answer, Method, Picture } from '../../src/index.ts'
-import { ViCrop } from '../../src/index.ts'
+import type { Answer, AskOptions, Method, Picture } from '../../src/index.ts'
+import { InputError, ViCrop } from '../../src/index.ts'
 import { modelPath, picturePath, readArrays, readExpected, relativeError } from '../models/fixtures.ts'
 
 const questions = ['What is the colour of the small sign?', 'Is the door open?', 'How many birds are there?']
@@ -219,6 +219,49 @@ describe('what is reported meanwhile', () => {
   })
 })
 
+describe('an answer without the plain one', () => {
+  const pieces: { of: string; text: string }[] = []
+  const ask = (options: AskOptions) =>
+    picture.ask(questions[0] as string, {
+      ...options,
+      plain: false,
+      onText: piece => pieces.push(piece),
+      onProgress: stage => pieces.push({ of: 'stage', text: stage }),
+    })
+  const joined = (of: string): string[] => pieces.filter(piece => piece.of === of).map(({ text }) => text)
+
+  it('is the same with a crop, and saves a stage', async () => {
+    const { plainAnswer, timings, ...facts } = await ask({})
+    const { plainAnswer: _, timings: __, ...expected } = alone.get(questions[0] as string) as Answer
+    expect(facts).toEqual(expected)
+    expect(plainAnswer).toBe(null)
+    expect(Object.keys(timings)).not.toContain('plainAnswerMs')
+    expect(joined('stage')).toEqual(['map', 'crop answer'])
+    expect([joined('plainAnswer'), joined('answer').join('')]).toEqual([[], facts.answer])
+  })
+
+  it('is the plain one where there is no crop, in pieces', async () => {
+    pieces.length = 0
+    const { answer, plainAnswer } = await ask({ method: 'none' })
+    expect(answer).toBe(alone.get(questions[0] as string)?.plainAnswer)
+    expect(plainAnswer).toBe(answer)
+    expect(joined('stage')).toEqual(['plain answer'])
+    expect([joined('plainAnswer'), joined('answer').join('')]).toEqual([[], answer])
+  })
+})
+
+test('a picture says how many bytes it holds, more once it was asked, and fewer once it was released', async () => {
+  using seen = await vicrop.see(picturePath('wide'))
+  const { bytes } = seen
+  expect(bytes).toBeGreaterThan(163 * 122 * 3)
+  await seen.ask(questions[0] as string)
+  const asked = seen.bytes
+  expect(asked).toBeGreaterThan(bytes)
+  seen.release()
+  await seen.ask(questions[0] as string, { method: 'none' })
+  expect(seen.bytes).toBeLessThan(asked)
+})
+
 describe('what cannot be asked', () => {
   test.each([
     ['nothing', '', 'the question is empty. Ask something about the picture.'],
@@ -240,7 +283,7 @@ describe('what cannot be asked', () => {
     ],
   ])('is refused: %s', async (_, question, message) => {
     await expect(picture.ask(question)).rejects.toThrow(message)
-    await expect(picture.look(question)).rejects.toThrow(message)
+    await expect(picture.look(question)).rejects.toThrow(InputError)
   })
 
   test.each([
@@ -293,6 +336,7 @@ describe('what cannot be asked', () => {
     const onProgress = (stage: string): void => void stages.push(stage)
     const asked = picture.ask(questions[0] as string, { ...(options as object), onProgress })
     await expect(asked).rejects.toThrow(message)
+    await expect(asked).rejects.toThrow(InputError)
     expect(stages, 'before anything is computed').toEqual([])
   })
 

@@ -3,6 +3,7 @@ import { cropImage, type Image, type Size } from '../../image/image.ts'
 import { normaliseAll } from '../../image/preprocess.ts'
 import { resize } from '../../image/resize.ts'
 import { joinImages, joinTiles, leftTop, tileBoxes } from '../../image/tiles.ts'
+import { InputError } from '../../input-error.ts'
 import type { PreparedImage, PreparedLevel } from '../model.ts'
 import { type Idefics3Processor, withLongestEdge } from './processor.ts'
 
@@ -30,7 +31,9 @@ export function placeTiles(
   const tiles = { rows: last.height / tilePx, columns: last.width / tilePx }
   const count = tiles.rows * tiles.columns
   if (count > maxTiles)
-    throw new Error(`picture: makes ${count} tiles, at most ${maxTiles} are taken. Give a smaller picture.`)
+    throw new InputError(
+      `picture: makes ${count} tiles, at most ${maxTiles} are taken. Give a smaller picture.`,
+    )
   return { first, last, tiles: count === 1 ? null : tiles }
 }
 

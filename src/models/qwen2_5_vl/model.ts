@@ -1,6 +1,7 @@
 import { type Grid, wholePicture } from '../../image/geometry.ts'
 import type { Size } from '../../image/image.ts'
 import { preprocess } from '../../image/preprocess.ts'
+import { InputError } from '../../input-error.ts'
 import { type TensorStore, type Weights, weightsAt } from '../../nn/weights.ts'
 import { parseConfig } from '../config.ts'
 import type { Feed, Model, ModelFiles, PreparedImage, VisionModel } from '../model.ts'
@@ -50,7 +51,9 @@ const baseCells = 8
 
 function instruct(question: string): string {
   if (question.includes(videoToken))
-    throw new Error(`question: contains ${videoToken}, and videos are not supported. Ask about a picture.`)
+    throw new InputError(
+      `question: contains ${videoToken}, and videos are not supported. Ask about a picture.`,
+    )
   return `${question} Answer the question using a single word or phrase.`
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Size } from '../../image/image.ts'
 import type { PreprocessSpec } from '../../image/preprocess.ts'
+import { InputError } from '../../input-error.ts'
 import { size as anySize, expected, parseConfig } from '../config.ts'
 import {
   clipValues,
@@ -84,7 +85,7 @@ const maxAspect = 200
  */
 export function resizedSize({ width, height }: Size, cellPx: number, { min, max }: PixelRange): Size {
   if (Math.max(width, height) > maxAspect * Math.min(width, height)) {
-    throw new Error(
+    throw new InputError(
       `picture: ${width}x${height} has one side more than ${maxAspect} times the other. Cut it into pieces.`,
     )
   }
