@@ -7,6 +7,7 @@ import { calibrateCommand } from './calibrate.ts'
 import { lookCommand } from './look.ts'
 import { modelsCommand } from './models.ts'
 import { oneLine } from './print.ts'
+import { serveCommand } from './serve.ts'
 
 const { version, description } = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
@@ -34,6 +35,7 @@ const program = new Command('vicrop')
   .addCommand(calibrateCommand(interruption.signal))
   .addCommand(modelsCommand(interruption.signal))
   .addCommand(benchCommand(interruption.signal))
+  .addCommand(serveCommand(interruption.signal))
   .configureHelp({ showGlobalOptions: true })
 
 const withinCommands = program.commands.flatMap(command => command.commands)

@@ -27,6 +27,11 @@ export const modelOption = [
   'a checkpoint: its folder, or its id on the hub, ORG/NAME[@REVISION] (default: the demo model)',
 ] as const
 
+export const methodOption = (): Option =>
+  new Option('--method <name>', 'how to find where to look: rel-att, grad-att, pure-grad, or none')
+    .argParser(usage(parseMethod))
+    .default('rel-att')
+
 /** Adds the arguments and options of `ask` and `look`. */
 export function withLookOptions(command: Command): Command {
   command
@@ -34,11 +39,7 @@ export function withLookOptions(command: Command): Command {
     .argument('[question]', 'what to ask about it')
     .option('-q, --question <text>', 'one more question about the same picture (repeat it)', collect)
     .option(...modelOption)
-    .addOption(
-      new Option('--method <name>', 'how to find where to look: rel-att, grad-att, pure-grad, or none')
-        .argParser(usage(parseMethod))
-        .default('rel-att'),
-    )
+    .addOption(methodOption())
   withMapOptions(command)
     .option(
       '--target <answer>',

@@ -1,18 +1,14 @@
 import type { Answer, Look } from '../picture.ts'
+import { plainMap, roundedTimings } from '../plain.ts'
 import type { Saved } from './save.ts'
 
 /** The JSON object of one question: the keys of the library's result, with the map's values as plain numbers. */
-export function toJson(look: Look | Answer): string {
-  const { importance, timings, ...facts } = look
-  const map = importance && {
-    ...importance,
-    values: Array.from(importance.values, value => Number(value.toPrecision(7))),
-  }
-  const rounded = Object.fromEntries(
-    Object.entries(timings).map(([name, ms]) => [name, Number(ms.toFixed(2))]),
-  )
-  return JSON.stringify({ ...facts, importance: map, timings: rounded })
-}
+export const toJson = (look: Look | Answer): string =>
+  JSON.stringify({
+    ...look,
+    importance: look.importance && plainMap(look.importance),
+    timings: roundedTimings(look.timings),
+  })
 
 /** A few aligned lines for one question. */
 export function toText(look: Look | Answer, saved: Saved): string {

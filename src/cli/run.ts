@@ -5,7 +5,7 @@ import { checkQuestion, type LookOptions, type Parts } from '../options.ts'
 import type { Look, Picture } from '../picture.ts'
 import { ViCrop } from '../vicrop.ts'
 import { readLayersFile } from './layers-file.ts'
-import { type LookFlags, openOptions } from './options.ts'
+import { type LookFlags, type MapFlags, openOptions } from './options.ts'
 import { toJson, toText } from './print.ts'
 import { bar, openingLine, type Progress, startProgress } from './progress.ts'
 import { checkFiles, saveFiles } from './save.ts'
@@ -58,8 +58,8 @@ export async function run({ image, question, flags, signal, work }: Job): Promis
 }
 
 /** What `--layers` and `--connector-layers` ask for; the file of a calibration may say both. */
-async function layersOf(
-  { layers, connectorLayers }: LookFlags,
+export async function layersOf(
+  { layers, connectorLayers }: MapFlags,
   { layerCount, connectorLayerCount }: ViCrop,
 ): Promise<Pick<LookOptions, 'layers' | 'connectorLayers'>> {
   const isFile = layers !== undefined && layers !== 'all' && 'file' in layers

@@ -2,12 +2,9 @@ import { access, constants, stat } from 'node:fs/promises'
 import { dirname, extname, sep } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import writeFileAtomic from 'write-file-atomic'
-import type { ImportanceMap } from '../crop/select.ts'
 import { encodePng } from '../image/decode-node.ts'
-import { scaleBox, scaleGeometry } from '../image/geometry.ts'
-import { type Box, cropImage, type Image } from '../image/image.ts'
-import { overlay } from '../image/overlay.ts'
-import { resize } from '../image/resize.ts'
+import { cropImage, type Image } from '../image/image.ts'
+import { enlargedOverlay } from '../image/overlay.ts'
 import type { Look } from '../picture.ts'
 import type { LookFlags } from './options.ts'
 
@@ -30,16 +27,6 @@ export async function saveFiles(
   if (map !== null && importance !== null) await writePng(map, enlargedOverlay(image, importance, crop))
   if (cropFile !== null && crop !== null) await writePng(cropFile, cropImage(image, crop))
   return { map, crop: cropFile }
-}
-
-/** The longer side of a saved map is at least this many pixels, so that small pictures fill a slide too. */
-const leastMapSide = 960
-
-function enlargedOverlay(image: Image, { values, geometry }: ImportanceMap, crop: Box | null): Image {
-  const factor = Math.max(1, Math.ceil(leastMapSide / Math.max(image.width, image.height)))
-  const large = resize(image, { width: image.width * factor, height: image.height * factor }, 'lanczos')
-  const map = { values, geometry: scaleGeometry(geometry, factor) }
-  return overlay(large, map, crop && scaleBox(crop, factor))
 }
 
 /** "map.png" of the second of several questions is "map-2.png". */

@@ -1,6 +1,7 @@
 import { interpolateInferno } from 'd3-scale-chromatic'
-import { type Geometry, pictureShare, pointToGrid } from './geometry.ts'
+import { type Geometry, pictureShare, pointToGrid, scaleBox, scaleGeometry } from './geometry.ts'
 import type { Box, Colour, Image } from './image.ts'
+import { resize } from './resize.ts'
 
 /** A value per cell of a geometry's grid: [rows, columns], row by row. */
 export interface HeatMap {
@@ -20,6 +21,17 @@ export function overlay(image: Image, map: HeatMap, crop: Box | null): Image {
   addGlow(drawn, map)
   if (crop !== null) addFrame(drawn, crop)
   return drawn
+}
+
+/** The longer side of an enlarged overlay is at least this many pixels, so that small pictures fill a slide too. */
+const leastSidePx = 960
+
+/** The same on the picture enlarged a whole number of times, where it is small. */
+export function enlargedOverlay(image: Image, { values, geometry }: HeatMap, crop: Box | null): Image {
+  const factor = Math.max(1, Math.ceil(leastSidePx / Math.max(image.width, image.height)))
+  const large = resize(image, { width: image.width * factor, height: image.height * factor }, 'lanczos')
+  const map = { values, geometry: scaleGeometry(geometry, factor) }
+  return overlay(large, map, crop && scaleBox(crop, factor))
 }
 
 // ---------------------------------------------------------------- the glow

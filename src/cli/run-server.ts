@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import { basename, resolve } from 'node:path'
+import { InvalidArgumentError } from 'commander'
+import ipaddr from 'ipaddr.js'
+import pino from 'pino'
+import { type AppOptions, createApp } from '../server/app.ts'
+import { loopbackHosts } from '../server/guards.ts'
+import { listen } from '../server/listen.ts'
+import { ViCrop } from '../vicrop.ts'
+import { unreadable } from '../weights/file-node.ts'
+import { openOptions } from './options.ts'
+import { openingLine, startProgress } from './progress.ts'
+import { layersOf } from './run.ts'
+import type { ServeFlags } from './serve.ts'
+
+/** Over the time of a request, so that those taken in last end by their own limit. */
+const drainMs = 10_000
+
+/** Serves until it is interrupted or told to end, and ends when what it has taken in is answered. */
+export async function runServer(flags: ServeFlags, interrupted: AbortSignal): Promise<void> {
+  const keys = await readKeys(flags)
+  const end = endOf(interrupted)
+  const progress = startProgress('opening the model')
+  await using vicrop = await openModel(flags, end.signal, progress.say).finally(progress.stop)
+  const log = pino({ level: flags.logLevel }, pino.destination({ dest: 2, sync: true }))
+  const app = createApp({ ...(await appOptions(flags, vicrop, keys)), log })
+  const server = await listen(app, flags.host, flags.port)
+  process.stdout.write(`vicrop serves ${servedName(flags.model)} at ${server.url}/v1\n`)
+  if (keys.length === 0 && !isLoopback(flags.host))
+    log.warn('everybody who reaches this address may use the server: give it an API key')
+  await end.promise
+  log.info('shutting down: what was taken in is answered first')
+  await server.close(1000 * flags.timeout + drainMs)
+}
+
+/** Fires when the process is told to end: by Ctrl-C, or as services are. A second time it ends at once. */
+function endOf(interrupted: AbortSignal): { signal: AbortSignal; promise: Promise<void> } {
+  const ending = new AbortController()
+  const { signal } = ending
+  const promise = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
+  interrupted.addEventListener('abort', () => ending.abort())
+  process.once('SIGTERM', () => ending.abort())
+  return { signal, promise }
+}
+
+const openModel = (flags: ServeFlags, signal: AbortSignal, say: (line: string) => void): Promise<ViCrop> =>
+  ViCrop.open(flags.model, { ...openOptions(flags), signal, onProgress: done => say(openingLine(done)) })
+
+async function appOptions(
+  flags: ServeFlags,
+  vicrop: ViCrop,
+  keys: readonly string[],
+): Promise<Omit<AppOptions, 'log'>> {
+  const { method, variant, highRes } = flags
+  const layers = await layersOf(flags, vicrop)
+  return {
+    vicrop,
+    model: servedName(flags.model),
+    defaults: { method, highRes, ...layers, ...(variant && { variant }) },
+    maxNewTokens: flags.maxNewTokens,
+    limits: {
+      maxQueue: flags.maxQueue,
+      timeoutMs: 1000 * flags.timeout,
+      maxImageBytes: flags.maxImageBytes,
+      maxPixels: flags.maxPixelsIn,
+      maxPictures: flags.pictures,
+      maxPictureBytes: flags.pictureBytes,
+    },
+    imageUrls: flags.allowPrivateUrls ? 'any' : flags.urlImages ? 'public' : 'none',
+    keys,
+    origins: flags.cors,
+    hosts: keys.length === 0 && isLoopback(flags.host) ? loopbackHosts : null,
+    page: null,
+  }
+}
+
+/** An id of the hub as it is; of a folder its name alone, as its place is nobody's business. */
+export const servedName = (model = 'demo'): string => (existsSync(model) ? basename(resolve(model)) : model)
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || (isIP(host) !== 0 && ipaddr.process(host).range() === 'loopback')
+
+async function readKeys({ apiKey = [], apiKeyFile }: ServeFlags): Promise<string[]> {
+  const { VICROP_API_KEY: ofEnvironment } = process.env
+  const ofFile = apiKeyFile === undefined ? [] : await readKeyFile(apiKeyFile)
+  const keys = [...apiKey, ...ofFile, ...(ofEnvironment === undefined ? [] : [ofEnvironment])]
+  const empty = keys.some(key => key.trim() === '')
+  if (empty) throw new InvalidArgumentError('an API key is empty. Give one, or leave it out.')
+  return keys
+}
+
+async function readKeyFile(path: string): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch(error => {
+    throw unreadable(path, error)
+  })
+  const keys = text.split(/\r?\n/).flatMap(line => (line.trim() === '' ? [] : [line.trim()]))
+  if (keys.length === 0) throw new Error(`${path}: has no API key. Write one a line.`)
+  return keys
+}

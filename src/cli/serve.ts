@@ -1,0 +1,80 @@
+import { Command, Option } from 'commander'
+import type { Method } from '../importance/method.ts'
+import {
+  collect,
+  type MapFlags,
+  methodOption,
+  modelOption,
+  type OpenFlags,
+  usage,
+  withMapOptions,
+  withOpenOptions,
+} from './options.ts'
+
+/** The options of `serve`, as commander gives them. */
+export interface ServeFlags extends MapFlags, OpenFlags {
+  readonly model?: string
+  readonly method: Method
+  readonly host: string
+  readonly port: number
+  readonly apiKey?: readonly string[]
+  readonly apiKeyFile?: string
+  readonly cors: readonly string[]
+  readonly maxQueue: number
+  readonly timeout: number
+  readonly maxNewTokens: number
+  readonly maxImageBytes: number
+  readonly maxPixelsIn: number
+  readonly pictures: number
+  readonly pictureBytes: number
+  readonly urlImages: boolean
+  readonly allowPrivateUrls?: true
+  readonly logLevel: (typeof logLevels)[number]
+}
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const
+
+export function serveCommand(signal: AbortSignal): Command {
+  const command = new Command('serve')
+    .description('Answer questions over HTTP, as servers of the OpenAI API do')
+    .option(...modelOption)
+    .option('--host <address>', 'where to listen', '127.0.0.1')
+    .option('--port <n>', 'the port; 0: any that is free', whole(0, 65_535), 8088)
+    .option('--api-key <key>', 'let in who knows it (repeat it); also VICROP_API_KEY', collect)
+    .option('--api-key-file <file>', 'the same from a file, a key a line')
+    .option(
+      '--cors <origin>',
+      'let pages of an origin in, such as https://example.org (repeat it)',
+      collect,
+      [],
+    )
+    .option(
+      '--max-queue <n>',
+      'requests taken in at once; more are told to come again',
+      whole(1, 100_000),
+      32,
+    )
+    .option('--timeout <seconds>', 'what a request may take in all', whole(1, 86_400), 300)
+    .option('--max-new-tokens <n>', 'the most tokens of an answer', whole(1, 100_000), 128)
+    .option('--max-image-bytes <n>', "bytes of a picture's file", whole(1, 2 ** 28), 20 * 2 ** 20)
+    .option('--max-pixels-in <n>', 'pixels of a picture', whole(1, 178_956_970), 50_000_000)
+    .option('--pictures <n>', 'pictures kept encoded', whole(1, 100_000), 16)
+    .option('--picture-bytes <n>', 'memory that they may take', whole(1, 2 ** 40), 2 ** 31)
+    .option('--no-url-images', 'take pictures as data URLs alone, and fetch none')
+    .option('--allow-private-urls', 'fetch pictures from private addresses and this machine too')
+    .addOption(new Option('--log-level <name>', 'what is logged').choices(logLevels).default('info'))
+    .addOption(methodOption())
+  return withOpenOptions(withMapOptions(command)).action(async (flags: ServeFlags) => {
+    const { runServer } = await import('./run-server.ts')
+    return runServer(flags, signal)
+  })
+}
+
+/** A parser of whole numbers from one to another. */
+function whole(least: number, most: number): (text: string) => number {
+  return usage(text => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= least && value <= most) return value
+    throw new Error(`"${text}" is no whole number from ${least} to ${most}.`)
+  })
+}

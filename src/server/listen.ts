@@ -1,0 +1,62 @@
+import type { Server } from 'node:http'
+import { Server as NetServer } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
+import type { App } from './app.ts'
+
+export interface Listening {
+  readonly url: string
+  /**
+   * Takes no more connections and no more requests, lets those finish that were taken in, and ends.
+   * @param withinMs after so long what is left is cut off
+   */
+  close(withinMs: number): Promise<void>
+}
+
+/** Longer than load balancers keep idle connections, so that it is they who close them: 60 s in most. */
+const keepAliveMs = 75_000
+
+/** What a client may take to send its headers, and its whole request. */
+const headersMs = 15_000
+const requestMs = 120_000
+
+/** How long a connection is kept for requests that were sent before the client could know of the end. */
+const graceMs = 500
+
+export async function listen(app: App, host: string, port: number): Promise<Listening> {
+  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
+  server.keepAliveTimeout = keepAliveMs
+  server.headersTimeout = headersMs
+  server.requestTimeout = requestMs
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', error => reject(unusable(host, port, error)))
+    server.listen(port, host, resolve)
+  })
+  const address = server.address() as { address: string; port: number; family: string }
+  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return { url: `http://${name}:${address.port}`, close: withinMs => close(server, app, withinMs) }
+}
+
+async function close(server: Server, app: App, withinMs: number): Promise<void> {
+  app.drain()
+  // Not the close of HTTP servers, which cuts idle connections, on which a request may be under way, at once.
+  const closed = new Promise<void>(resolve => NetServer.prototype.close.call(server, () => resolve()))
+  let sweep: NodeJS.Timeout | undefined
+  const grace = setTimeout(() => {
+    sweep = setInterval(() => server.closeIdleConnections(), 50)
+  }, graceMs)
+  const cut = setTimeout(() => server.closeAllConnections(), withinMs)
+  await closed
+  clearTimeout(grace)
+  clearInterval(sweep)
+  clearTimeout(cut)
+}
+
+function unusable(host: string, port: number, { code, message }: NodeJS.ErrnoException): Error {
+  const known = {
+    EADDRINUSE: 'is in use',
+    EACCES: 'is not allowed',
+    EADDRNOTAVAIL: 'is none of this machine',
+  }
+  const problem = known[code as keyof typeof known] ?? `cannot be used (${message})`
+  return new Error(`${host} port ${port} ${problem}. Choose another with --host and --port.`)
+}
