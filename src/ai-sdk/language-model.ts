@@ -6,7 +6,7 @@ import type {
   SharedV3Warning,
 } from '@ai-sdk/provider'
 import type { AskOptions } from '../options.ts'
-import type { Answer } from '../picture.ts'
+import type { Answer, Picture } from '../picture.ts'
 import { optionError, promptError } from './errors.ts'
 import { answerMetadata, asJson } from './metadata.ts'
 import type { Models } from './models.ts'
@@ -65,23 +65,33 @@ async function answerTo(
   models: Models,
   onText: (text: string) => void = () => {},
 ): Promise<Answer<string | null>> {
-  let stage: 'see' | 'check' | 'answer' = 'see'
-  try {
-    const picture = await models.see(modelId, asked.file, signal)
-    stage = 'check'
-    return await picture.ask(asked.question, {
-      ...options,
-      ...(signal && { signal }),
-      onProgress: () => {
-        stage = 'answer'
-      },
-      onText: ({ of, text }) => of === 'answer' && onText(text),
-    })
-  } catch (error) {
-    if (signal?.aborted) throw error
-    // The question has been checked: what is refused before anything is computed is an option.
-    throw stage === 'check' ? optionError(error) : promptError(error, prompt)
+  const wanted = { modelId, file: asked.file, method: options.method, signal }
+  const answering = {
+    ...options,
+    ...(signal && { signal }),
+    onText: ({ of, text }: { of: string; text: string }) => of === 'answer' && onText(text),
   }
+  try {
+    return await models.use(wanted, picture => answer(picture, asked.question, answering))
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw promptError(error, prompt)
+  }
+}
+
+/** The question has been checked: what is refused before anything is computed is an option. */
+async function answer(
+  picture: Picture,
+  question: string,
+  options: AskOptions,
+): Promise<Answer<string | null>> {
+  let hasBegun = false
+  const onProgress = (): void => {
+    hasBegun = true
+  }
+  return picture.ask(question, { ...options, onProgress }).catch(error => {
+    throw hasBegun ? error : optionError(error)
+  })
 }
 
 function endOf(answer: Answer<string | null>) {

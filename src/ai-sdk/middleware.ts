@@ -97,10 +97,12 @@ async function lookAt(
 ): Promise<Looked> {
   const { options, signal } = how
   try {
-    const seen = await models.see(modelId, fileOf(picture), signal)
-    const look = await seen.look(question, { ...options, ...(signal && { signal }) })
-    const crop = look.crop === null ? null : await encodePng(showCrop(seen.image, look.crop))
-    return { look: lookMetadata(look), crop }
+    const wanted = { modelId, file: fileOf(picture), method: options.method, signal }
+    return await models.use(wanted, async seen => {
+      const look = await seen.look(question, { ...options, ...(signal && { signal }) })
+      const crop = look.crop === null ? null : await encodePng(showCrop(seen.image, look.crop))
+      return { look: lookMetadata(look), crop }
+    })
   } catch (error) {
     signal?.throwIfAborted()
     const message = error instanceof Error ? error.message : String(error)

@@ -36,8 +36,7 @@ export function readPrompt(prompt: LanguageModelV3Prompt): Asked {
   try {
     return readMessages(prompt)
   } catch (error) {
-    if (error instanceof InputError) throw promptError(error, prompt)
-    throw error
+    throw promptError(error, prompt)
   }
 }
 
