@@ -10,8 +10,7 @@ import type { ImportanceMap } from '../crop/select.ts'
 import { encodePng } from '../image/decode-node.ts'
 import { cellToBox } from '../image/geometry.ts'
 import type { Box, Image } from '../image/image.ts'
-import { enlargedOverlay } from '../image/overlay.ts'
-import { showCrop } from '../image/show.ts'
+import { showCrop, showMap } from '../image/show.ts'
 import { attentionRatio } from '../importance/attention-ratio.ts'
 import { lookSchema } from '../look-schema.ts'
 import { checkQuestion, type LookOptions, type Parts } from '../options.ts'
@@ -135,7 +134,7 @@ function lookWith(
     const { crop, importance } = look
     const images = [
       ...(crop === null ? [] : [showCrop(picture.image, crop)]),
-      ...(overlay && importance !== null ? [enlargedOverlay(picture.image, importance, crop)] : []),
+      ...(overlay && importance !== null ? [showMap(picture.image, importance, crop)] : []),
     ]
     return resultOf({ model: backend.model, ...factsOf(look) }, images)
   })
