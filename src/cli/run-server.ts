@@ -8,6 +8,7 @@ import pino from 'pino'
 import { type AppOptions, createApp } from '../server/app.ts'
 import { loopbackHosts } from '../server/guards.ts'
 import { listen } from '../server/listen.ts'
+import { type LookDefaults, withDefaults } from '../server/look-defaults.ts'
 import { ViCrop } from '../vicrop.ts'
 import { unreadable } from '../weights/file-node.ts'
 import { openOptions } from './options.ts'
@@ -25,7 +26,9 @@ export async function runServer(flags: ServeFlags, interrupted: AbortSignal): Pr
   const progress = startProgress('opening the model')
   await using vicrop = await openModel(flags, end.signal, progress.say).finally(progress.stop)
   const log = pino({ level: flags.logLevel }, pino.destination({ dest: 2, sync: true }))
-  const app = createApp({ ...(await appOptions(flags, vicrop, keys)), log })
+  const options = await appOptions(flags, vicrop, keys)
+  await checkDefaults(vicrop, options.defaults)
+  const app = createApp({ ...options, log })
   const server = await listen(app, flags.host, flags.port)
   process.stdout.write(`vicrop serves ${servedName(flags.model)} at ${server.url}/v1\n`)
   if (keys.length === 0 && !isLoopback(flags.host))
@@ -74,6 +77,13 @@ async function appOptions(
     hosts: keys.length === 0 && isLoopback(flags.host) ? loopbackHosts : null,
     page: null,
   }
+}
+
+/** Refuses at the start what no request could be answered with, on a picture of one pixel. */
+async function checkDefaults(vicrop: ViCrop, defaults: LookDefaults): Promise<void> {
+  using picture = await vicrop.see({ width: 1, height: 1, data: new Uint8Array(3) })
+  const crop = { x: 0, y: 0, width: 1, height: 1 }
+  await picture.look('Is everything as it should be?', { ...withDefaults({}, defaults), crop })
 }
 
 /** An id of the hub as it is; of a folder its name alone, as its place is nobody's business. */
