@@ -9,6 +9,7 @@ import { type AppOptions, createApp } from '../server/app.ts'
 import { loopbackHosts } from '../server/guards.ts'
 import { listen } from '../server/listen.ts'
 import { type LookDefaults, withDefaults } from '../server/look-defaults.ts'
+import type { UpstreamOptions } from '../server/upstream.ts'
 import { ViCrop } from '../vicrop.ts'
 import { unreadable } from '../weights/file-node.ts'
 import { openOptions } from './options.ts'
@@ -76,7 +77,19 @@ async function appOptions(
     origins: flags.cors,
     hosts: keys.length === 0 && isLoopback(flags.host) ? loopbackHosts : null,
     page: null,
+    upstream: upstreamOf(flags),
   }
+}
+
+function upstreamOf({
+  upstream: url,
+  upstreamModel,
+  upstreamKey,
+  timeout,
+}: ServeFlags): UpstreamOptions | null {
+  if (url === undefined) return null
+  const key = upstreamKey ?? process.env.VICROP_UPSTREAM_KEY ?? null
+  return { url, model: upstreamModel ?? null, key, timeoutMs: 1000 * timeout }
 }
 
 /** Refuses at the start what no request could be answered with, on a picture of one pixel. */
