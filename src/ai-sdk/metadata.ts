@@ -7,15 +7,15 @@ export type VicropMetadata = Omit<
   'question' | 'answer' | 'usage' | 'finishReason' | 'importance'
 >
 
-/** What the metadata says of a picture that was looked at for another model. */
-export type VicropLook = Omit<Look, 'question' | 'importance'> | FailedLook
+/** What the metadata says of a picture that is another model's to read. */
+export type VicropLook = Omit<Look, 'question' | 'importance'> | NoLook
 
-/** Why a picture was not looked at. */
-export interface FailedLook {
+/** Why it was not looked at. */
+export interface NoLook {
   readonly crop: null
-  readonly cropReason: 'failed'
-  /** One sentence. */
-  readonly error: string
+  readonly cropReason: 'no question' | 'method none' | 'look failed'
+  /** What failed, in one sentence. */
+  readonly problem?: string
 }
 
 export function answerMetadata(answer: Answer<string | null>): VicropMetadata {

@@ -2,10 +2,10 @@ import type { SharedV3Warning } from '@ai-sdk/provider'
 import { encodePng } from '../image/decode-node.ts'
 import { showCrop } from '../image/show.ts'
 import type { LookOptions } from '../options.ts'
-import { lookMetadata, type VicropLook } from './metadata.ts'
+import { lookMetadata, type NoLook, type VicropLook } from './metadata.ts'
 import type { Models } from './models.ts'
 import { readLookOptions } from './options.ts'
-import { dataLike, fileOf, isPicture, type Message, type Part, textOf } from './prompt.ts'
+import { dataLike, fileOf, type Message, type Part, partsOf, picturesOf, textOf } from './prompt.ts'
 
 type Urls = Record<string, RegExp[]>
 
@@ -93,11 +93,13 @@ interface LookWith {
 async function lookAt(
   picture: Part,
   question: string,
-  { modelId, models, ...how }: LookWith,
+  { modelId, models, options, signal }: LookWith,
 ): Promise<Looked> {
-  const { options, signal } = how
+  const { method, crop: given } = options
+  if (question.trim() === '') return noLook('no question')
+  if (method === 'none' && typeof given !== 'object') return noLook('method none')
   try {
-    const wanted = { modelId, file: fileOf(picture), method: options.method, signal }
+    const wanted = { modelId, file: fileOf(picture), method, signal }
     return await models.use(wanted, async seen => {
       const look = await seen.look(question, { ...options, ...(signal && { signal }) })
       const crop = look.crop === null ? null : await encodePng(showCrop(seen.image, look.crop))
@@ -105,29 +107,38 @@ async function lookAt(
     })
   } catch (error) {
     signal?.throwIfAborted()
-    const message = error instanceof Error ? error.message : String(error)
-    return { look: { crop: null, cropReason: 'failed', error: message }, crop: null }
+    return noLook('look failed', { problem: error instanceof Error ? error.message : String(error) })
   }
 }
 
-/** The prompt with a crop behind each picture of the last message of the user. */
+const noLook = (cropReason: NoLook['cropReason'], more: Pick<NoLook, 'problem'> = {}): Looked => ({
+  look: { crop: null, cropReason, ...more },
+  crop: null,
+})
+
+/**
+ * The prompt with a crop right behind each picture of the user's last message. Where that has none, the crop of the newest
+ * picture before stands at its start: so all that came before stays as it was, and with it what the model's server has
+ * cached.
+ */
 async function withCrops(
   prompt: readonly Message[],
   look: (picture: Part, question: string) => Promise<Looked>,
 ): Promise<{ prompt: Message[]; looks: VicropLook[] }> {
   const at = prompt.findLastIndex(({ role }) => role === 'user')
   const asked = prompt[at]
-  if (asked === undefined || typeof asked.content === 'string') return { prompt: [...prompt], looks: [] }
-  const question = textOf(asked)
+  if (asked === undefined) return { prompt: [...prompt], looks: [] }
+  const before = prompt.slice(0, at).flatMap(picturesOf).slice(-1)
+  const own = picturesOf(asked)
   const looks: VicropLook[] = []
-  const content: Part[] = []
-  for (const part of asked.content) {
-    content.push(part)
-    if (!isPicture(part)) continue
-    const { look: found, crop } = await look(part, question)
+  const cropOf = async (picture: Part): Promise<Part[]> => {
+    const { look: found, crop } = await look(picture, textOf(asked))
     looks.push(found)
-    if (crop !== null) content.push({ type: 'file', mediaType: 'image/png', data: dataLike(part, crop) })
+    return crop === null ? [] : [{ type: 'file', mediaType: 'image/png', data: dataLike(picture, crop) }]
   }
+  const content: Part[] = []
+  for (const picture of own.length === 0 ? before : []) content.push(...(await cropOf(picture)))
+  for (const part of partsOf(asked)) content.push(part, ...(own.includes(part) ? await cropOf(part) : []))
   return { prompt: prompt.with(at, { ...asked, content }), looks }
 }
 
@@ -137,7 +148,7 @@ const withLooks = ({ providerMetadata }: Ending, looks: readonly VicropLook[]): 
 
 const warningsOf = (looks: readonly VicropLook[]): SharedV3Warning[] =>
   looks.flatMap(look =>
-    'error' in look ? [{ type: 'other', message: `vicrop added no crop: ${look.error}` } as const] : [],
+    'problem' in look ? [{ type: 'other', message: `vicrop added no crop: ${look.problem}` } as const] : [],
   )
 
 function addingLooks<P extends { type: string }>(looks: readonly VicropLook[]): TransformStream<P, P> {

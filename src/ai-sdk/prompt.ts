@@ -78,10 +78,10 @@ function leftOutOf(messages: readonly Message[], shown: Message): Asked['leftOut
   ]
 }
 
-const partsOf = ({ content }: Message): readonly Part[] => (typeof content === 'string' ? [] : content)
+export const partsOf = ({ content }: Message): readonly Part[] => (typeof content === 'string' ? [] : content)
 
 /** Version 7 of the SDK gives pictures of a type that it could not detect as `image`, version 6 as `image/*`. */
-export const isPicture = ({ type, mediaType }: Part): boolean =>
+const isPicture = ({ type, mediaType }: Part): boolean =>
   type === 'file' && typeof mediaType === 'string' && /^image(\/|$)/.test(mediaType)
 
 export const picturesOf = (message: Message): readonly Part[] =>

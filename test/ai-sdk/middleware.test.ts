@@ -104,7 +104,7 @@ describe.each(combinations)(
       expect(whole?.data).toEqual(file(picture))
       expect(crop?.mediaType).toBe('image/png')
       const region = cropImage(await decodeImage(file(picture)), expected.crop!)
-      const enlarged = resize(region, { width: 800, height: 800 }, 'lanczos')
+      const enlarged = resize(region, { width: 448, height: 448 }, 'bicubic')
       const given = await decodeImage(crop?.data as Uint8Array)
       expect(Buffer.compare(given.data, enlarged.data)).toBe(0)
       expect(call?.prompt.at(-1)?.content.at(-1)).toMatchObject(text(question))
@@ -144,11 +144,34 @@ describe.each(combinations)(
       expect(result.providerMetadata?.vicrop?.looks).toMatchObject([{}, { crop: expected.crop }])
     })
 
-    it('is asked as it would be without, where there is no picture', async () => {
-      const { result, call } = await ask([user(image(file(picture))), user(text(question))])
-      expect(filesOf(call)).toEqual([])
+    it('is given the crop of an earlier picture at the start of a question without one', async () => {
+      const { result, call } = await ask([
+        user(image(file('005.webp')), image(file(picture))),
+        { role: 'assistant', content: 'A form.' },
+        user(text(question)),
+      ])
+      expect(call?.prompt[0]?.content).toHaveLength(2)
+      expect(call?.prompt[2]?.content).toMatchObject([
+        { type: 'file', mediaType: 'image/png' },
+        text(question),
+      ])
+      expect(result.providerMetadata?.vicrop?.looks).toMatchObject([{ crop: expected.crop }])
+    })
+
+    it.each<[string, ModelMessage[], unknown[]]>([
+      ['no picture', [user(text(question))], []],
+      ['no question', [user(image(file(picture)))], [{ crop: null, cropReason: 'no question' }]],
+    ])('is asked as it would be without, where there is %s', async (_, messages, looks) => {
+      const { result, call } = await ask(messages)
       expect(call?.prompt[0]?.content).toHaveLength(1)
-      expect(result.providerMetadata?.vicrop).toEqual({ looks: [] })
+      expect(result.providerMetadata?.vicrop).toEqual({ looks })
+    })
+
+    it('is asked as it would be without, where it is not to be looked', async () => {
+      const messages = [user(image(file(picture)), text(question))]
+      const { result, call } = await ask(messages, { providerOptions: { vicrop: { method: 'none' } } })
+      expect(filesOf(call)).toHaveLength(1)
+      expect(result.providerMetadata?.vicrop).toEqual({ looks: [{ crop: null, cropReason: 'method none' }] })
     })
 
     it('is asked as it would be without, where there is nothing to crop', async () => {
@@ -168,7 +191,7 @@ describe.each(combinations)(
       const { result, call } = await ask([user(image(broken), text(question))])
       expect(filesOf(call).map(({ data }) => data)).toEqual([broken])
       const looks = [
-        { crop: null, cropReason: 'failed', error: expect.stringMatching(/^image: not a picture/) },
+        { crop: null, cropReason: 'look failed', problem: expect.stringMatching(/^image: not a picture/) },
       ]
       expect(result.providerMetadata?.vicrop).toEqual({ looks })
       expect(result.warnings).toEqual([

@@ -16,19 +16,26 @@ const picture = (width: number, height: number): Image => ({
 const sizeOf = ({ width, height }: Image): string => `${width}x${height}`
 
 describe('a crop that is shown', () => {
-  it('is enlarged a whole number of times until its longer side has 768 pixels', () => {
-    const box = { x: 10, y: 20, width: 80, height: 50 }
-    const shown = showCrop(picture(200, 100), box)
-    expect(sizeOf(shown)).toBe('800x500')
-    // The middles of its corners' pixels are those of the box.
-    expect([...shown.data.subarray(0, 3)]).toEqual([10, 20, 0])
-    expect([...shown.data.subarray(-3)]).toEqual([89, 69, 0])
+  const box = { x: 10, y: 20, width: 80, height: 50 }
+
+  it.each([
+    [200, 100, '200x125'],
+    [100, 400, '400x250'],
+    [2000, 100, '1024x640'],
+  ])('has as many pixels on its longer side as the picture, at most 1024: %d x %d', (width, height, size) => {
+    expect(sizeOf(showCrop(picture(width, height), box))).toBe(size)
+  })
+
+  it('shows what is in its box', () => {
+    const { width, height, data } = showCrop(picture(80, 400), { x: 10, y: 20, width: 40, height: 40 })
+    const middle = 3 * (width * (height / 2) + width / 2)
+    expect([...data.subarray(middle, middle + 2)]).toEqual([30, 40])
   })
 
   it('is as it is where it is large enough', () => {
-    const box = { x: 1, y: 0, width: 768, height: 3 }
-    const whole = picture(800, 3)
-    expect(showCrop(whole, box)).toEqual(cropImage(whole, box))
+    const whole = picture(2000, 3)
+    const part = { x: 1, y: 0, width: 1500, height: 3 }
+    expect(showCrop(whole, part)).toEqual(cropImage(whole, part))
   })
 })
 

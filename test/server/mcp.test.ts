@@ -103,14 +103,14 @@ describe.each(revisions)('a client of revision %s, over HTTP', (revision, mode) 
     expect(others).toEqual([])
     expect(text?.type === 'text' && JSON.parse(text.text)).toEqual(structuredContent)
     const region = cropImage(await decodeImage(Buffer.from(image.split(',')[1] as string, 'base64')), crop!)
-    const enlarged = resize(region, { width: 800, height: 800 }, 'lanczos')
+    const enlarged = resize(region, { width: 448, height: 448 }, 'bicubic')
     expect(Buffer.compare((await pixelsOf(picture)).data, enlarged.data)).toBe(0)
   })
 
   it('is given the map over the picture if it asks for that, and what it asks for', async () => {
     const crop = { x: 0, y: 0, width: 100, height: 50 }
     const { content } = await call('look', { overlay: true })
-    expect((await Promise.all(content.slice(1).map(pixelsOf))).map(({ width }) => width)).toEqual([800, 1344])
+    expect((await Promise.all(content.slice(1).map(pixelsOf))).map(({ width }) => width)).toEqual([448, 1344])
     const given = await call('look', { overlay: true, crop })
     expect(given.structuredContent).toMatchObject({ crop, map: null })
     expect(given.content).toHaveLength(2)
