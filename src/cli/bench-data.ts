@@ -4,6 +4,11 @@ import { fileURLToPath } from 'node:url'
 import type { Benchmark } from '../bench/benchmark.ts'
 import { absent } from '../bench/files-node.ts'
 
+export interface BenchFlags {
+  readonly data?: string
+  readonly json?: true
+}
+
 /** Where the package keeps what comes with it. */
 const packageDemo = fileURLToPath(new URL('../../demo', import.meta.url))
 

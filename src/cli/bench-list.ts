@@ -1,8 +1,7 @@
 import type { Benchmark } from '../bench/benchmark.ts'
 import { locate, type OnDisk } from '../bench/files-node.ts'
 import { benchmarks } from '../bench/registry.ts'
-import type { BenchFlags } from './bench.ts'
-import { checkDataFolder, homeOf } from './bench-data.ts'
+import { type BenchFlags, checkDataFolder, homeOf } from './bench-data.ts'
 import { labelledWithin } from './print.ts'
 
 /** Prints what there is to know about every benchmark. */

@@ -1,9 +1,5 @@
 import { Command } from 'commander'
-
-export interface BenchFlags {
-  readonly data?: string
-  readonly json?: true
-}
+import type { BenchFlags } from './bench-data.ts'
 
 /** Where the benchmarks are, for who does not say so on each call. */
 const variable = 'VICROP_DATA'

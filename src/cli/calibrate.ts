@@ -1,13 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { modelOption } from './options.ts'
-
-export interface CalibrateFlags {
-  readonly model?: string
-  readonly count: number
-  readonly limit?: number
-  readonly out?: string
-  readonly json?: true
-}
+import type { CalibrateFlags } from './run-calibration.ts'
 
 export function calibrateCommand(signal: AbortSignal): Command {
   return new Command('calibrate')

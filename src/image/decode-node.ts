@@ -1,15 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import sharp, { type Metadata, type Sharp } from 'sharp'
 import type { Image } from './image.ts'
-
-/** Far above any photograph, and little enough to hold in memory beside its pixels. */
-const maxFileBytes = 256 * 2 ** 20
-
-/** Pillow's own bound against decompression bombs, and with it the reference's: 537 MB as RGB. */
-const maxPixels = 178_956_970
-
-/** JPEG's bound. With it, the strips of a resize stay small however long and thin a picture is. */
-const maxSidePx = 65_535
+import { checkFileSize, checkSize } from './limits.ts'
 
 /** Formats of pictures made of pixels. SVG is left out: it is a program for a renderer. */
 const formats = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif']
@@ -50,14 +42,9 @@ export async function readPicture(path: string): Promise<Uint8Array> {
   if (!file.isFile()) {
     throw new Error(`${path}: is a ${file.isDirectory() ? 'folder' : 'device'}, give a picture file`)
   }
-  if (file.size > maxFileBytes) {
-    const [found, limit] = [megabytes(file.size), megabytes(maxFileBytes)]
-    throw new Error(`${path}: ${found} MB, at most ${limit} MB are read: save it smaller`)
-  }
+  checkFileSize(file.size, path)
   return readFile(path).catch(unreadable)
 }
-
-const megabytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20)
 
 async function readHeader(bytes: Uint8Array, name: string): Promise<Metadata> {
   const metadata = await open(bytes)
@@ -71,13 +58,6 @@ async function readHeader(bytes: Uint8Array, name: string): Promise<Metadata> {
     throw new Error(`${name}: is ${metadata.format.toUpperCase()}, use ${formatNames}`)
   }
   return metadata
-}
-
-function checkSize({ width, height }: Metadata, name: string): void {
-  if (width * height <= maxPixels && Math.max(width, height) <= maxSidePx) return
-  throw new Error(
-    `${name}: ${width}x${height} pixels, at most ${maxPixels} in all and ${maxSidePx} a side are decoded: scale it down or cut it`,
-  )
 }
 
 /** `ignoreIcc` and `failOn`: see `decodeImage`. The latter refuses files cut off, not every oddity of a header. */

@@ -129,7 +129,7 @@ describe('a picture seen for pure-grad', () => {
 })
 
 it('the attention that a map is made of can be read', async () => {
-  const reference = readArrays('base')('wide.questions.0.image_attention')
+  const reference = readArrays('base').get('wide.questions.0.image_attention')
   const maps = await picture.attention(questions[0] as string, { layers: [0, 2] })
   for (const [i, layer] of [0, 2].entries()) {
     const expected = reference.data.subarray(layer * 64, (layer + 1) * 64)
