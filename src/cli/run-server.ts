@@ -8,6 +8,8 @@ import pino from 'pino'
 import { type AppOptions, createApp } from '../server/app.ts'
 import { loopbackHosts } from '../server/guards.ts'
 import { listen } from '../server/listen.ts'
+import { type LookDefaults, withDefaults } from '../server/look-defaults.ts'
+import type { UpstreamOptions } from '../server/upstream.ts'
 import { ViCrop } from '../vicrop.ts'
 import { unreadable } from '../weights/file-node.ts'
 import { openOptions } from './options.ts'
@@ -25,7 +27,9 @@ export async function runServer(flags: ServeFlags, interrupted: AbortSignal): Pr
   const progress = startProgress('opening the model')
   await using vicrop = await openModel(flags, end.signal, progress.say).finally(progress.stop)
   const log = pino({ level: flags.logLevel }, pino.destination({ dest: 2, sync: true }))
-  const app = createApp({ ...(await appOptions(flags, vicrop, keys)), log })
+  const options = await appOptions(flags, vicrop, keys)
+  await checkDefaults(vicrop, options.defaults)
+  const app = createApp({ ...options, log })
   const server = await listen(app, flags.host, flags.port)
   process.stdout.write(`vicrop serves ${servedName(flags.model)} at ${server.url}/v1\n`)
   if (keys.length === 0 && !isLoopback(flags.host))
@@ -73,7 +77,26 @@ async function appOptions(
     origins: flags.cors,
     hosts: keys.length === 0 && isLoopback(flags.host) ? loopbackHosts : null,
     page: null,
+    upstream: upstreamOf(flags),
   }
+}
+
+function upstreamOf({
+  upstream: url,
+  upstreamModel,
+  upstreamKey,
+  timeout,
+}: ServeFlags): UpstreamOptions | null {
+  if (url === undefined) return null
+  const key = upstreamKey ?? process.env.VICROP_UPSTREAM_KEY ?? null
+  return { url, model: upstreamModel ?? null, key, timeoutMs: 1000 * timeout }
+}
+
+/** Refuses at the start what no request could be answered with, on a picture of one pixel. */
+async function checkDefaults(vicrop: ViCrop, defaults: LookDefaults): Promise<void> {
+  using picture = await vicrop.see({ width: 1, height: 1, data: new Uint8Array(3) })
+  const crop = { x: 0, y: 0, width: 1, height: 1 }
+  await picture.look('Is everything as it should be?', { ...withDefaults({}, defaults), crop })
 }
 
 /** An id of the hub as it is; of a folder its name alone, as its place is nobody's business. */

@@ -32,7 +32,8 @@ export async function encodePng(image: Image): Promise<Uint8Array> {
   return new Uint8Array(await sharp(image.data, { raw }).png().toBuffer())
 }
 
-async function readPicture(path: string): Promise<Uint8Array> {
+/** The file of a picture, unless it is none, or too large. */
+export async function readPicture(path: string): Promise<Uint8Array> {
   const unreadable = (cause: NodeJS.ErrnoException): never => {
     const found = cause.code === 'ENOENT' ? 'no such file' : `cannot be read (${cause.code})`
     throw new Error(`${path}: ${found}, check the path`, { cause })

@@ -14,8 +14,10 @@ import { makeMetrics } from './metrics.ts'
 import { modelEntry } from './openai.ts'
 import { page } from './page.ts'
 import { Pictures, type Seeing } from './pictures.ts'
+import { proxiedChat, proxiedModels } from './proxy.ts'
 import { requestLog } from './request-log.ts'
 import type { Env, Serving } from './serving.ts'
+import { openUpstream, type UpstreamOptions } from './upstream.ts'
 import { Work } from './work.ts'
 
 export interface AppOptions {
@@ -35,6 +37,8 @@ export interface AppOptions {
   readonly hosts: readonly string[] | null
   /** A folder with a page to serve at `/`. */
   readonly page: string | null
+  /** Who answers in the place of the model here, which then only looks. */
+  readonly upstream: UpstreamOptions | null
   readonly log: Logger
 }
 
@@ -91,13 +95,12 @@ export function createApp(options: AppOptions): App {
   app.use('/v1/*', withKey)
   app.use('/metrics', withKey)
   app.get('/metrics', async c => c.text(await serving.metrics.text()))
-  const entry = modelEntry(model, Math.floor(Date.now() / 1000))
-  app.get('/v1/models', c => c.json({ object: 'list', data: [entry] }))
-  app.get('/v1/models/:id{.+}', c => {
-    if (c.req.param('id') === model) return c.json(entry)
-    throw new ApiError(404, `The model is not served here. Served: "${model}".`, { code: 'model_not_found' })
-  })
-  app.post('/v1/chat/completions', c => chat(c, serving))
+  const upstream = options.upstream && openUpstream(options.upstream, keys.length === 0)
+  if (upstream?.model === null) app.get('/v1/models', c => proxiedModels(c, upstream))
+  else serveModel(app, upstream?.model ?? model)
+  app.post('/v1/chat/completions', c =>
+    upstream === null ? chat(c, serving) : proxiedChat(c, serving, upstream),
+  )
   app.post('/v1/look', c => look(c, serving))
   if (options.page !== null) app.route('/', page(options.page))
   app.notFound(c => errorResponse(new ApiError(404, `${c.req.method} ${c.req.path}: not found.`)))
@@ -112,6 +115,15 @@ export function createApp(options: AppOptions): App {
       draining = true
     },
   }
+}
+
+function serveModel(app: Hono<Env>, model: string): void {
+  const entry = modelEntry(model, Math.floor(Date.now() / 1000))
+  app.get('/v1/models', c => c.json({ object: 'list', data: [entry] }))
+  app.get('/v1/models/:id{.+}', c => {
+    if (c.req.param('id') === model) return c.json(entry)
+    throw new ApiError(404, `The model is not served here. Served: "${model}".`, { code: 'model_not_found' })
+  })
 }
 
 const shuttingDown = (): ApiError =>

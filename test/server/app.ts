@@ -30,6 +30,7 @@ export const makeApp = (
     origins: [],
     hosts: null,
     page: null,
+    upstream: null,
     log: pino({ level: 'silent' }),
     ...more,
     limits: { ...limits, ...some },
