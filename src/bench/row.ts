@@ -28,6 +28,8 @@ export interface Way {
   readonly variant?: 'paper' | 'code'
   /** Absent: auto. */
   readonly highRes?: 'on' | 'off'
+  /** Of random: another seed, other squares. */
+  readonly seed?: number
   /** The model that answers in place of the one that looks, as its endpoint calls it. */
   readonly answerer?: string
 }
@@ -80,7 +82,13 @@ export interface Provenance {
   /** ISO 8601, UTC. */
   readonly startedAt: string
   readonly versions: { readonly vicrop: string; readonly onnxruntime: string; readonly node: string }
-  readonly machine: { readonly platform: string; readonly cpu: string; readonly threads: number }
+  readonly machine: {
+    readonly platform: string
+    readonly cpu: string
+    readonly threads: number
+    /** Where it was computed: cpu, webgpu or cuda. */
+    readonly device: string
+  }
   readonly model: ModelFacts
   readonly settings: Settings
   readonly benchmark: {
@@ -91,7 +99,6 @@ export interface Provenance {
     readonly hash: string
   }
   readonly ways: readonly Way[]
-  readonly seed: number
 }
 
 export interface ModelFacts {
