@@ -1,4 +1,5 @@
 export type { Benchmark, Scorer, ScorerName, Source } from './benchmark.ts'
+export { centreCrop, humanCrop, squareAt } from './crops.ts'
 export { anls } from './metrics/anls.ts'
 export { directAnswer, exactMatch } from './metrics/exact-match.ts'
 export { coverage, isPointedAt, localisation } from './metrics/localisation.ts'

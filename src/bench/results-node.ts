@@ -6,16 +6,11 @@ import { unreadable } from '../weights/file-node.ts'
 import { Appender, unwritable } from './appender-node.ts'
 import { absent } from './files-node.ts'
 import { readLines } from './lines-node.ts'
+import type { Shard } from './plan.ts'
 import type { FailedRow, Provenance, Row } from './row.ts'
 import { failedSchema, provenanceSchema, rowSchema } from './row-schema.ts'
 
 // A results folder: rows.jsonl and failed.jsonl, or rows-1-of-4.jsonl and the like, and for each run runs/ID.json.
-
-/** One of `of` parts of the questions, counted from 1. */
-export interface Shard {
-  readonly part: number
-  readonly of: number
-}
 
 const ending = '(?:-\\d+-of-\\d+)?\\.jsonl'
 const rowFiles = new RegExp(`^rows${ending}$`)

@@ -96,4 +96,5 @@ export const provenanceSchema: z.ZodType<Provenance> = z.object({
     hash,
   }),
   ways: z.array(way),
+  answerer: text.exactOptional(),
 })

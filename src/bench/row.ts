@@ -99,6 +99,8 @@ export interface Provenance {
     readonly hash: string
   }
   readonly ways: readonly Way[]
+  /** Where the answerer that ways name is asked. */
+  readonly answerer?: string
 }
 
 export interface ModelFacts {

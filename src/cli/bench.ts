@@ -1,13 +1,25 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
+import type { Shard } from '../bench/plan.ts'
 import type { BenchFlags } from './bench-data.ts'
+import { parseMethods, type WayFlags } from './bench-ways.ts'
+import { collect, type OpenFlags, parseCount, usage, withMapOptions, withOpenOptions } from './options.ts'
+
+export interface RunFlags extends BenchFlags, WayFlags, OpenFlags {
+  readonly out: string
+  readonly model?: readonly string[]
+  readonly limit?: number
+  readonly shard?: Shard
+  readonly threads?: number
+  readonly ratios?: true
+}
 
 /** Where the benchmarks are, for who does not say so on each call. */
 const variable = 'VICROP_DATA'
 
-/** `vicrop bench list | prepare`. */
+/** `vicrop bench list | prepare | run`. */
 export function benchCommand(signal: AbortSignal): Command {
   const bench = new Command('bench').description(
-    "The paper's benchmarks: where to get them, and whether they are complete",
+    "The paper's benchmarks: where to get them, and their answers",
   )
   withData(bench.command('list'))
     .description('List the benchmarks: source, licence, size, and what is on disk')
@@ -22,7 +34,37 @@ export function benchCommand(signal: AbortSignal): Command {
     .action(async (name: string, flags: BenchFlags) =>
       (await import('./bench-prepare.ts')).prepareBenchmark(name, { ...flags, ...dataFolder(flags) }, signal),
     )
+  withRunOptions(bench.command('run')).action(async (names: string[], flags: RunFlags) =>
+    (await import('./bench-run.ts')).runBenchmarks(names, { ...flags, ...dataFolder(flags) }, signal),
+  )
   return bench
+}
+
+function withRunOptions(command: Command): Command {
+  withData(command)
+    .description(
+      'Ask models the questions of benchmarks. Interrupted or killed, it goes on when run again; ends with 1 if a question could not be asked',
+    )
+    .argument('<name...>', 'as "vicrop bench list" calls them')
+    .requiredOption('--out <folder>', 'where the answers go: rows.jsonl, failed.jsonl, runs/')
+    .option('-m, --model <id|folder>', 'a checkpoint (repeat it; default: the demo model)', collect)
+    .addOption(
+      new Option('--methods <list>', 'none, rel-att, grad-att, pure-grad, human, random, centre')
+        .argParser(usage(parseMethods))
+        .default(['none', 'rel-att'], 'none,rel-att'),
+    )
+  withMapOptions(command)
+    .option('--ratios', "measure each layer's attention ratio too, where a question has boxes")
+    .option('--limit <n>', 'the first n questions of each benchmark only', usage(parseCount))
+    .option(
+      '--shard <i/n>',
+      'one of n parts, from 1/n to n/n; several may go into one folder',
+      usage(parseShard),
+    )
+    .addOption(new Option('--seed <n>', 'of the random squares').argParser(usage(parseCount)).default(1))
+  return withOpenOptions(command)
+    .option('--threads <n>', 'threads inside one operator (default: one a core)', usage(parseCount))
+    .option('--json', 'print one JSON object at the end, and nothing else')
 }
 
 const withData = (command: Command): Command =>
@@ -31,4 +73,10 @@ const withData = (command: Command): Command =>
 function dataFolder({ data }: BenchFlags): { data?: string } {
   const folder = data ?? process.env[variable]
   return folder === undefined || folder === '' ? {} : { data: folder }
+}
+
+function parseShard(text: string): Shard {
+  const [part, of] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text)?.slice(1) ?? []).map(Number)
+  if (part !== undefined && of !== undefined && part >= 1 && part <= of) return { part, of }
+  throw new Error(`"${text}" is no part of a whole. Give one such as 1/4.`)
 }
