@@ -1,6 +1,6 @@
 import { decodeImage } from '../image/decode-node.ts'
 import type { Picture } from '../picture.ts'
-import { type Asker, askInWays, type Found, type Outcome, seeMethod } from './answers.ts'
+import { type Asker, askInWays, type Found, type Outcome, seeMethod } from './ask-in-ways.ts'
 import { localisation } from './metrics/localisation.ts'
 import type { Asked, KeyedWay, Task } from './plan.ts'
 import type { OpenBenchmark } from './read-node.ts'

@@ -35,12 +35,17 @@ interface Job {
   readonly progress: Progress
 }
 
-/** What one model is to be asked of one benchmark. */
-interface Planned {
+/** A model, and how it is to be asked. */
+interface Model {
+  readonly idOrFolder: string | undefined
   readonly known: KnownModel
+  readonly ways: readonly Way[]
+}
+
+/** What one model is to be asked of one benchmark. */
+interface Planned extends Model {
   readonly open: OpenBenchmark
   readonly settings: Settings
-  readonly ways: readonly Way[]
   readonly plan: Plan
 }
 
@@ -61,10 +66,12 @@ export async function runBenchmarks(
   try {
     const opened: OpenBenchmark[] = []
     for (const { benchmark, data } of homes) opened.push(await openBenchmark(benchmark, data))
+    const models: Model[] = []
+    for (const model of flags.model ?? [undefined]) models.push(await know(model, flags, signal, progress))
     const results = await openResults(flags.out, flags.shard ?? null)
     try {
       const job = { flags, signal, opened, results, progress }
-      for (const model of flags.model ?? [undefined]) summaries.push(...(await runModel(model, job)))
+      for (const model of models) summaries.push(...(await runModel(model, job)))
     } finally {
       await results.close()
     }
@@ -79,19 +86,28 @@ export async function runBenchmarks(
   if (summaries.some(({ failed }) => failed > 0)) process.exitCode = 1
 }
 
-async function runModel(idOrFolder: string | undefined, job: Job): Promise<Summary[]> {
-  const { flags, signal, progress } = job
+async function know(
+  idOrFolder: string | undefined,
+  flags: RunFlags,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<Model> {
   progress.say('reading the model')
   const known = await knowModel(idOrFolder, {
     ...openOptions(flags),
     signal,
     onProgress: done => progress.say(openingLine(done)),
   })
-  const planned = await planAll(known, job)
+  return { idOrFolder, known, ways: await waysOf(flags, known) }
+}
+
+async function runModel(model: Model, job: Job): Promise<Summary[]> {
+  const { flags, signal, progress, opened } = job
+  const planned = opened.map(open => planFor(model, open, job))
   if (planned.every(({ plan }) => plan.pending === 0))
     return planned.map(one => summaryOf(one, { answered: 0, failed: 0 }))
   progress.say('opening the model')
-  await using vicrop = await ViCrop.open(idOrFolder, {
+  await using vicrop = await ViCrop.open(model.idOrFolder, {
     ...openOptions(flags),
     ...(flags.threads === undefined ? {} : { threads: flags.threads }),
     signal,
@@ -102,23 +118,21 @@ async function runModel(idOrFolder: string | undefined, job: Job): Promise<Summa
   return summaries
 }
 
-async function planAll(known: KnownModel, { flags, opened, results }: Job): Promise<Planned[]> {
-  const ways = await waysOf(flags, known)
+function planFor(model: Model, open: OpenBenchmark, { flags, results }: Job): Planned {
   const settings = settingsOf(flags)
   const { limit, shard = null, ratios = false } = flags
-  return opened.map(open => {
-    const plan = planOf(open.questions, {
-      ways,
-      limit,
-      shard,
-      keysOf: question => keysOf({ benchmark: open.benchmark.name, question, model: known.hash, settings }),
-      isDone(key, { boxes }) {
-        const done = results.done.get(key)
-        return done !== undefined && (!ratios || done.hasRatios || boxes.length === 0)
-      },
-    })
-    return { known, open, settings, ways, plan }
+  const { name } = open.benchmark
+  const plan = planOf(open.questions, {
+    ways: model.ways,
+    limit,
+    shard,
+    keysOf: question => keysOf({ benchmark: name, question, model: model.known.hash, settings }),
+    isDone(key, { boxes }) {
+      const done = results.done.get(key)
+      return done !== undefined && (!ratios || done.hasRatios || boxes.length === 0)
+    },
   })
+  return { ...model, open, settings, plan }
 }
 
 const settingsOf = ({ dtype, prompt, fit, maxPixels }: RunFlags): Settings => ({
