@@ -20,13 +20,18 @@ export interface Asker {
   readonly signal: AbortSignal
 }
 
-/** Answers from a picture, or from a picture and a crop of it. */
+/** Answers from a picture, or from a picture and a crop of it. @throws EndOfRun where no other question will fare better */
 export type Answerer = (
   question: string,
   image: Image,
   crop: Box | null,
   options: { readonly maxNewTokens: number; readonly signal: AbortSignal },
 ) => Promise<string>
+
+/** What is wrong with no question but with all that follow. */
+export class EndOfRun extends Error {
+  override name = 'EndOfRun'
+}
 
 /** A question answered in one way, or why it could not be. */
 export type Outcome =
@@ -81,6 +86,7 @@ export async function askInWays(
       return { way, found: await findIn(way), error: null }
     } catch (error) {
       asker.signal.throwIfAborted()
+      if (error instanceof EndOfRun) throw error
       return { way, found: null, error: (error as Error).message }
     }
   }

@@ -65,6 +65,8 @@ export interface RunPlace {
   readonly device: string
   /** undefined: one a core. */
   readonly threads: number | undefined
+  /** The address of who answers in place of the model. */
+  readonly answerer?: string | undefined
 }
 
 /** How a run that begins now is made. */
@@ -73,8 +75,7 @@ export function newRun(
   { benchmark, onDisk, questions }: OpenBenchmark,
   settings: Settings,
   ways: readonly Way[],
-  { device, threads = availableParallelism() }: RunPlace,
-  answerer: string | null = null,
+  { device, threads = availableParallelism(), answerer }: RunPlace,
 ): Provenance {
   const startedAt = new Date().toISOString()
   const { connectorLayerCount: _, ...model } = known
@@ -92,6 +93,6 @@ export function newRun(
       hash: questionsHash(questions),
     },
     ways,
-    ...(answerer !== null && { answerer }),
+    ...(answerer !== undefined && { answerer }),
   }
 }

@@ -1,3 +1,6 @@
+import { InvalidArgumentError } from 'commander'
+import { answererAt } from '../bench/answerer-node.ts'
+import type { Answerer } from '../bench/ask-in-ways.ts'
 import { type KnownModel, knowModel, newRun } from '../bench/facts-node.ts'
 import { keysOf } from '../bench/key-node.ts'
 import { type Plan, planOf } from '../bench/plan.ts'
@@ -58,6 +61,8 @@ export async function runBenchmarks(
   flags: RunFlags,
   signal: AbortSignal,
 ): Promise<void> {
+  if ((flags.answerer === undefined) !== (flags.answererModel === undefined))
+    throw new InvalidArgumentError('--answerer and --answerer-model: give both, or neither.')
   const benchmarks = [...new Set(names)].map(benchmarkNamed)
   await checkDataFolder(flags.data)
   const homes = await Promise.all(benchmarks.map(benchmark => requireHome(benchmark, flags.data)))
@@ -149,7 +154,11 @@ async function askHere(planned: Planned, vicrop: ViCrop, job: Job): Promise<Coun
   const { flags, signal, results, progress } = job
   const counts = { answered: 0, failed: 0 }
   if (plan.pending === 0) return counts
-  const run = newRun(known, open, settings, ways, { device: flags.device, threads: flags.threads })
+  const run = newRun(known, open, settings, ways, {
+    device: flags.device,
+    threads: flags.threads,
+    answerer: flags.answerer,
+  })
   await results.describe(run)
   const show = showing(planned, progress)
   await runTasks({
@@ -157,8 +166,9 @@ async function askHere(planned: Planned, vicrop: ViCrop, job: Job): Promise<Coun
     model: known.name,
     open,
     tasks: plan.tasks,
-    asker: { vicrop, answerer: null, maxNewTokens, ratios: flags.ratios ?? false, signal },
+    asker: { vicrop, answerer: answererOf(flags), maxNewTokens, ratios: flags.ratios ?? false, signal },
     results,
+    parallel: flags.answerer === undefined ? 1 : flags.parallel,
     onAnswers({ rows, failed }) {
       counts.answered += rows.length
       counts.failed += failed.length
@@ -166,6 +176,11 @@ async function askHere(planned: Planned, vicrop: ViCrop, job: Job): Promise<Coun
     },
   })
   return counts
+}
+
+function answererOf({ answerer: url, answererModel: model }: RunFlags): Answerer | null {
+  if (url === undefined || model === undefined) return null
+  return answererAt({ url, model, key: process.env.VICROP_ANSWERER_KEY || null })
 }
 
 /** Says how far one model is on one benchmark. */

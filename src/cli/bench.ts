@@ -11,6 +11,8 @@ export interface RunFlags extends BenchFlags, WayFlags, OpenFlags {
   readonly shard?: Shard
   readonly threads?: number
   readonly ratios?: true
+  readonly answerer?: string
+  readonly parallel: number
 }
 
 /** Where the benchmarks are, for who does not say so on each call. */
@@ -64,6 +66,17 @@ function withRunOptions(command: Command): Command {
     .addOption(new Option('--seed <n>', 'of the random squares').argParser(usage(parseCount)).default(1))
   return withOpenOptions(command)
     .option('--threads <n>', 'threads inside one operator (default: one a core)', usage(parseCount))
+    .option(
+      '--answerer <url>',
+      'an OpenAI-compatible API that answers from picture and crop, where the model looks; its key: VICROP_ANSWERER_KEY',
+      usage(parseUrl),
+    )
+    .option('--answerer-model <name>', 'the model that it shall answer with')
+    .addOption(
+      new Option('--parallel <n>', 'questions that it is asked at once')
+        .argParser(usage(parseCount))
+        .default(4),
+    )
     .option('--json', 'print one JSON object at the end, and nothing else')
 }
 
@@ -79,4 +92,10 @@ function parseShard(text: string): Shard {
   const [part, of] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text)?.slice(1) ?? []).map(Number)
   if (part !== undefined && of !== undefined && part >= 1 && part <= of) return { part, of }
   throw new Error(`"${text}" is no part of a whole. Give one such as 1/4.`)
+}
+
+function parseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url !== null && /^https?:$/.test(url.protocol) && url.username === '') return url.href
+  throw new Error(`"${text}" is no address. Give one such as https://api.openai.com/v1.`)
 }
