@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { FailedRow, Provenance, Row } from './row.ts'
+import type { FailedRow, Provenance, Row, Settings, Way } from './row.ts'
 
 // What a line of a results folder must be. Files may come from other machines, and from other days.
 
@@ -29,7 +29,7 @@ const question = z.object({
   isCounted: z.boolean(),
 })
 
-const way = z.object({
+export const waySchema: z.ZodType<Way> = z.object({
   method: z.enum(['none', 'rel-att', 'grad-att', 'pure-grad', 'human', 'random', 'centre']),
   layers: layers.exactOptional(),
   connectorLayers: layers.exactOptional(),
@@ -39,7 +39,7 @@ const way = z.object({
   answerer: text.exactOptional(),
 })
 
-const asked = { key: hash, run: text, benchmark: text, question, model: text, way }
+const asked = { key: hash, run: text, benchmark: text, question, model: text, way: waySchema }
 
 const map = z.object({
   rows: count,
@@ -69,6 +69,14 @@ export const rowSchema: z.ZodType<Row> = z.object({
 
 export const failedSchema: z.ZodType<FailedRow> = z.object({ ...asked, error: text })
 
+export const settingsSchema: z.ZodType<Settings> = z.object({
+  dtype: z.enum(['f32', 'f16', 'q8', 'q4']),
+  prompt: z.enum(['plain', 'chat']),
+  maxNewTokens: count,
+  fit: z.enum(['crop', 'pad', 'stretch']).exactOptional(),
+  maxPixels: count.exactOptional(),
+})
+
 export const provenanceSchema: z.ZodType<Provenance> = z.object({
   id: text,
   startedAt: text,
@@ -82,19 +90,13 @@ export const provenanceSchema: z.ZodType<Provenance> = z.object({
     layerCount: count,
     layers: z.array(count),
   }),
-  settings: z.object({
-    dtype: z.enum(['f32', 'f16', 'q8', 'q4']),
-    prompt: z.enum(['plain', 'chat']),
-    maxNewTokens: count,
-    fit: z.enum(['crop', 'pad', 'stretch']).exactOptional(),
-    maxPixels: count.exactOptional(),
-  }),
+  settings: settingsSchema,
   benchmark: z.object({
     name: text,
     form: z.enum(['published', 'parquet']),
     questionCount: count,
     hash,
   }),
-  ways: z.array(way),
+  ways: z.array(waySchema),
   answerer: text.exactOptional(),
 })

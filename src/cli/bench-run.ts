@@ -1,59 +1,20 @@
 import { InvalidArgumentError } from 'commander'
-import { answererAt } from '../bench/answerer-node.ts'
-import type { Answerer } from '../bench/ask-in-ways.ts'
-import { type KnownModel, knowModel, newRun } from '../bench/facts-node.ts'
-import { keysOf } from '../bench/key-node.ts'
-import { type Plan, planOf } from '../bench/plan.ts'
 import { type OpenBenchmark, openBenchmark } from '../bench/read-node.ts'
-import { openResults, type Results } from '../bench/results-node.ts'
-import type { Settings, Way } from '../bench/row.ts'
-import { runTasks } from '../bench/run-node.ts'
-import { ViCrop } from '../vicrop.ts'
+import { openResults } from '../bench/results-node.ts'
 import type { RunFlags } from './bench.ts'
 import { benchmarkNamed, checkDataFolder, requireHome } from './bench-data.ts'
-import { waysOf } from './bench-ways.ts'
-import { openOptions } from './options.ts'
+import { type Counts, type Job, type Model, type Planned, planFor, readModel } from './bench-plan.ts'
 import { grouped, labelledWithin } from './print.ts'
-import { bar, openingLine, type Progress, paceOf, startProgress } from './progress.ts'
+import { type Progress, startProgress } from './progress.ts'
 
-/** What one model did on one benchmark, in answers: a question counts once for each way. */
+/** What one model did on one benchmark. */
 interface Summary extends Counts {
   readonly model: string
   readonly benchmark: string
   readonly total: number
-  /** Those that were there before. */
+  /** Answers that were there before. */
   readonly before: number
 }
-
-interface Counts {
-  readonly answered: number
-  readonly failed: number
-}
-
-interface Job {
-  readonly flags: RunFlags
-  readonly signal: AbortSignal
-  readonly opened: readonly OpenBenchmark[]
-  readonly results: Results
-  readonly progress: Progress
-}
-
-/** A model, and how it is to be asked. */
-interface Model {
-  readonly idOrFolder: string | undefined
-  readonly known: KnownModel
-  readonly ways: readonly Way[]
-}
-
-/** What one model is to be asked of one benchmark. */
-interface Planned extends Model {
-  readonly open: OpenBenchmark
-  readonly settings: Settings
-  readonly plan: Plan
-}
-
-/** The paper's limit for an answer, in tokens. */
-const maxNewTokens = 20
 
 /** Asks every model every question in every way that has no answer yet. Sets the exit status 1 if some could not be asked. */
 export async function runBenchmarks(
@@ -61,139 +22,66 @@ export async function runBenchmarks(
   flags: RunFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  if ((flags.answerer === undefined) !== (flags.answererModel === undefined))
-    throw new InvalidArgumentError('--answerer and --answerer-model: give both, or neither.')
+  checkTogether(flags)
   const benchmarks = [...new Set(names)].map(benchmarkNamed)
   await checkDataFolder(flags.data)
   const homes = await Promise.all(benchmarks.map(benchmark => requireHome(benchmark, flags.data)))
   const progress = startProgress('reading the questions')
-  const summaries: Summary[] = []
   try {
     const opened: OpenBenchmark[] = []
     for (const { benchmark, data } of homes) opened.push(await openBenchmark(benchmark, data))
-    const models: Model[] = []
-    for (const model of flags.model ?? [undefined]) models.push(await know(model, flags, signal, progress))
-    const results = await openResults(flags.out, flags.shard ?? null)
-    try {
-      const job = { flags, signal, opened, results, progress }
-      for (const model of models) summaries.push(...(await runModel(model, job)))
-    } finally {
-      await results.close()
-    }
+    const summaries = await runModels(opened, flags, signal, progress)
+    progress.stop()
+    process.stdout.write(`${flags.json ? toJson(summaries, flags) : toText(summaries, flags)}\n`)
+    if (sumOf(summaries, 'failed') > 0) process.exitCode = 1
   } catch (error) {
     progress.stop()
     if (signal.aborted)
       process.stderr.write(`vicrop: stopped. Run the same again to go on in ${flags.out}.\n`)
     throw error
   }
-  progress.stop()
-  process.stdout.write(`${flags.json ? toJson(summaries, flags) : toText(summaries, flags)}\n`)
-  if (summaries.some(({ failed }) => failed > 0)) process.exitCode = 1
 }
 
-async function know(
-  idOrFolder: string | undefined,
+function checkTogether({ answerer, answererModel, queue, shard }: RunFlags): void {
+  if ((answerer === undefined) !== (answererModel === undefined))
+    throw new InvalidArgumentError('--answerer and --answerer-model: give both, or neither.')
+  if (queue !== undefined && answerer !== undefined)
+    throw new InvalidArgumentError('--queue: workers answer themselves. Leave --answerer out.')
+  if (queue !== undefined && shard !== undefined)
+    throw new InvalidArgumentError('--queue: workers share the questions by themselves. Leave --shard out.')
+}
+
+/** All models are read before the first is asked: who mistyped the last of them hears of it at once. */
+async function runModels(
+  opened: readonly OpenBenchmark[],
   flags: RunFlags,
   signal: AbortSignal,
   progress: Progress,
-): Promise<Model> {
-  progress.say('reading the model')
-  const known = await knowModel(idOrFolder, {
-    ...openOptions(flags),
-    signal,
-    onProgress: done => progress.say(openingLine(done)),
-  })
-  return { idOrFolder, known, ways: await waysOf(flags, known) }
-}
-
-async function runModel(model: Model, job: Job): Promise<Summary[]> {
-  const { flags, signal, progress, opened } = job
-  const planned = opened.map(open => planFor(model, open, job))
-  if (planned.every(({ plan }) => plan.pending === 0))
-    return planned.map(one => summaryOf(one, { answered: 0, failed: 0 }))
-  progress.say('opening the model')
-  await using vicrop = await ViCrop.open(model.idOrFolder, {
-    ...openOptions(flags),
-    ...(flags.threads === undefined ? {} : { threads: flags.threads }),
-    signal,
-    onProgress: done => progress.say(openingLine(done)),
-  })
-  const summaries: Summary[] = []
-  for (const one of planned) summaries.push(summaryOf(one, await askHere(one, vicrop, job)))
-  return summaries
-}
-
-function planFor(model: Model, open: OpenBenchmark, { flags, results }: Job): Planned {
-  const settings = settingsOf(flags)
-  const { limit, shard = null, ratios = false } = flags
-  const { name } = open.benchmark
-  const plan = planOf(open.questions, {
-    ways: model.ways,
-    limit,
-    shard,
-    keysOf: question => keysOf({ benchmark: name, question, model: model.known.hash, settings }),
-    isDone(key, { boxes }) {
-      const done = results.done.get(key)
-      return done !== undefined && (!ratios || done.hasRatios || boxes.length === 0)
-    },
-  })
-  return { ...model, open, settings, plan }
-}
-
-const settingsOf = ({ dtype, prompt, fit, maxPixels }: RunFlags): Settings => ({
-  dtype,
-  prompt,
-  maxNewTokens,
-  ...(fit === undefined ? {} : { fit }),
-  ...(maxPixels === undefined ? {} : { maxPixels }),
-})
-
-/** Asks the questions on this machine. */
-async function askHere(planned: Planned, vicrop: ViCrop, job: Job): Promise<Counts> {
-  const { known, open, settings, ways, plan } = planned
-  const { flags, signal, results, progress } = job
-  const counts = { answered: 0, failed: 0 }
-  if (plan.pending === 0) return counts
-  const run = newRun(known, open, settings, ways, {
-    device: flags.device,
-    threads: flags.threads,
-    answerer: flags.answerer,
-  })
-  await results.describe(run)
-  const show = showing(planned, progress)
-  await runTasks({
-    run: run.id,
-    model: known.name,
-    open,
-    tasks: plan.tasks,
-    asker: { vicrop, answerer: answererOf(flags), maxNewTokens, ratios: flags.ratios ?? false, signal },
-    results,
-    parallel: flags.answerer === undefined ? 1 : flags.parallel,
-    onAnswers({ rows, failed }) {
-      counts.answered += rows.length
-      counts.failed += failed.length
-      show(counts)
-    },
-  })
-  return counts
-}
-
-function answererOf({ answerer: url, answererModel: model }: RunFlags): Answerer | null {
-  if (url === undefined || model === undefined) return null
-  return answererAt({ url, model, key: process.env.VICROP_ANSWERER_KEY || null })
-}
-
-/** Says how far one model is on one benchmark. */
-function showing({ known, open, plan }: Planned, progress: Progress): (counts: Counts) => void {
-  const { total, pending } = plan
-  const start = performance.now()
-  return ({ answered, failed }) => {
-    const now = answered + failed
-    const done = total - pending + now
-    const counted = `${grouped(done)} of ${grouped(total)} answers ${bar(done, total)}`
-    const pace = paceOf(now, pending - now, performance.now() - start)
-    progress.say(`${open.benchmark.name}, ${known.name}: ${counted}, ${pace}`)
+): Promise<Summary[]> {
+  const models: Model[] = []
+  for (const model of flags.model ?? [undefined])
+    models.push(await readModel(model, { flags, signal, progress }))
+  const results = await openResults(flags.out, flags.shard ?? null)
+  try {
+    const summaries: Summary[] = []
+    for (const model of models) {
+      const job = { flags, signal, results, progress }
+      const planned = opened.map(open => planFor(model, open, job))
+      const counts = await ask(planned, job)
+      summaries.push(...planned.map((one, i) => summaryOf(one, counts[i] ?? { answered: 0, failed: 0 })))
+    }
+    return summaries
+  } finally {
+    await results.close()
   }
+}
+
+/** Nothing is opened, and nobody connected to, for what is done. */
+async function ask(planned: readonly Planned[], job: Job): Promise<Counts[]> {
+  if (planned.every(({ plan }) => plan.pending === 0)) return []
+  return job.flags.queue === undefined
+    ? (await import('./bench-here.ts')).askHere(planned, job)
+    : (await import('./bench-queue.ts')).askElsewhere(planned, job)
 }
 
 const summaryOf = ({ known, open, plan }: Planned, counts: Counts): Summary => {

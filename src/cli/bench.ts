@@ -1,8 +1,17 @@
 import { Command, Option } from 'commander'
 import type { Shard } from '../bench/plan.ts'
+import type { Device } from '../onnx/session.ts'
 import type { BenchFlags } from './bench-data.ts'
 import { parseMethods, type WayFlags } from './bench-ways.ts'
-import { collect, type OpenFlags, parseCount, usage, withMapOptions, withOpenOptions } from './options.ts'
+import {
+  collect,
+  deviceOption,
+  type OpenFlags,
+  parseCount,
+  usage,
+  withMapOptions,
+  withOpenOptions,
+} from './options.ts'
 
 export interface RunFlags extends BenchFlags, WayFlags, OpenFlags {
   readonly out: string
@@ -10,15 +19,23 @@ export interface RunFlags extends BenchFlags, WayFlags, OpenFlags {
   readonly limit?: number
   readonly shard?: Shard
   readonly threads?: number
-  readonly ratios?: true
+  readonly ratios?: boolean
   readonly answerer?: string
   readonly parallel: number
+  readonly queue?: string
+}
+
+export interface WorkerFlags extends Pick<BenchFlags, 'data'> {
+  readonly queue: string
+  readonly model?: string
+  readonly device: Device
+  readonly threads?: number
 }
 
 /** Where the benchmarks are, for who does not say so on each call. */
 const variable = 'VICROP_DATA'
 
-/** `vicrop bench list | prepare | run`. */
+/** `vicrop bench list | prepare | run | worker`. */
 export function benchCommand(signal: AbortSignal): Command {
   const bench = new Command('bench').description(
     "The paper's benchmarks: where to get them, and their answers",
@@ -38,6 +55,9 @@ export function benchCommand(signal: AbortSignal): Command {
     )
   withRunOptions(bench.command('run')).action(async (names: string[], flags: RunFlags) =>
     (await import('./bench-run.ts')).runBenchmarks(names, { ...flags, ...dataFolder(flags) }, signal),
+  )
+  withWorkerOptions(bench.command('worker')).action(async (flags: WorkerFlags) =>
+    (await import('./bench-worker.ts')).workForRuns({ ...flags, ...dataFolder(flags) }, signal),
   )
   return bench
 }
@@ -77,7 +97,23 @@ function withRunOptions(command: Command): Command {
         .argParser(usage(parseCount))
         .default(4),
     )
+    .option(
+      '--queue <url>',
+      'have "vicrop bench worker" on many machines answer, by way of a Redis server, redis://HOST:PORT',
+      usage(parseQueue),
+    )
     .option('--json', 'print one JSON object at the end, and nothing else')
+}
+
+function withWorkerOptions(command: Command): Command {
+  return withData(command)
+    .description(
+      'Answer questions that "vicrop bench run --queue" asks, until interrupted; as many at once as there are machines',
+    )
+    .requiredOption('--queue <url>', 'the Redis server, redis://HOST:PORT', usage(parseQueue))
+    .option('-m, --model <id|folder>', 'where the checkpoint is here (default: what the run calls it)')
+    .addOption(deviceOption())
+    .option('--threads <n>', 'threads inside one operator (default: one a core)', usage(parseCount))
 }
 
 const withData = (command: Command): Command =>
@@ -98,4 +134,9 @@ function parseUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url !== null && /^https?:$/.test(url.protocol) && url.username === '') return url.href
   throw new Error(`"${text}" is no address. Give one such as https://api.openai.com/v1.`)
+}
+
+function parseQueue(text: string): string {
+  if (URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol)) return text
+  throw new Error('that is no address of a Redis server. Give one such as redis://localhost:6379.')
 }
