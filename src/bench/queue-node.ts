@@ -153,11 +153,11 @@ class Gathering {
   async #gather(state: 'completed' | 'failed'): Promise<number> {
     const jobs = await this.#queue.getJobs([state], 0, batch - 1, true)
     for (const job of jobs) {
-      // Written first: who is killed between the two finds it again, and knows the keys.
       await (state === 'completed' ? this.#take(job) : this.#giveUp(job, job.failedReason))
       this.#jobs.delete(job.id as string)
-      await job.remove()
     }
+    // Written first: who is killed between the two finds them again, and knows their keys.
+    await Promise.all(jobs.map(job => job.remove()))
     return jobs.length
   }
 
