@@ -85,7 +85,7 @@ export class Appender {
 
   async close(): Promise<void> {
     try {
-      await this.#sync()
+      await this.#inTurn(() => this.#sync())
     } catch (error) {
       throw unwritable(this.#path, error)
     } finally {

@@ -18,6 +18,7 @@ import { openingLine, type Progress, startProgress } from './progress.ts'
 interface Prepared {
   readonly queued: QueuedRun
   readonly open: OpenBenchmark
+  /** By the name that the run has for it. */
   readonly known: KnownModel
 }
 
@@ -40,10 +41,9 @@ export async function workForRuns(flags: WorkerFlags, signal: AbortSignal): Prom
     for (;;) {
       progress.say('waiting for questions')
       for (const queued of await queuedRuns(redis)) {
-        const found =
-          prepared.get(queued.name) ?? (prepared.has(queued.name) ? null : await prepare(queued, context))
-        prepared.set(queued.name, found)
-        if (found !== null && (await hasQuestions(redis, queued))) await serve(found, context)
+        if (!prepared.has(queued.name)) prepared.set(queued.name, await prepare(queued, context))
+        const found = prepared.get(queued.name)
+        if (found && (await hasQuestions(redis, queued))) await serve(found, context)
       }
       await sleep(lookEvery, undefined, { signal })
     }
@@ -83,7 +83,7 @@ async function prepare(queued: QueuedRun, { flags, signal, progress }: Context):
       throw new Error(
         `${known.name}: is another model here than ${queued.model.name} there. Name the same by --model.`,
       )
-    return { queued, open, known }
+    return { queued, open, known: { ...known, name: queued.model.name } }
   } catch (error) {
     signal.throwIfAborted()
     progress.stop()

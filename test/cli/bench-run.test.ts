@@ -15,6 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
 import { randomNumbers } from '../../src/bench/random.ts'
 import type { Row } from '../../src/bench/row.ts'
+import { samples } from '../bench/published.ts'
 import { modelPath } from '../models/fixtures.ts'
 import { type Ended, folderOfFile, type Surroundings, vicrop } from './vicrop.ts'
 
@@ -131,6 +132,32 @@ describe('vicrop bench run', () => {
     )
     expect(new Set(rowsOf(out).map(({ key }) => key)).size).toBe(2)
     expect(readdirSync(join(out, 'runs'))).toHaveLength(2)
+  })
+
+  it('asks nothing again of a benchmark that has come in its other form', async () => {
+    const out = newFolder()
+    const [published, parquet] = ['published', 'parquet'].map(form => mkdtempSync(join(root, form)))
+    for (const { asPublished, asParquet } of [samples.textvqa, samples.pope]) {
+      asPublished(published as string)
+      asParquet(parquet as string)
+    }
+    const runs = async (data: string) => {
+      const args = ['bench', 'run', 'textvqa', 'pope', '--data', data, '--out', out, '--json']
+      return JSON.parse((await vicrop(args)).stdout).runs
+    }
+    const first = await runs(parquet as string)
+    expect(first).toMatchObject([
+      { benchmark: 'textvqa', total: 6, answered: 6 },
+      { benchmark: 'pope', before: 0, failed: 0 },
+    ])
+    expect(rowsOf(out)[0]).toMatchObject({
+      image: { width: 8, height: 6 },
+      question: { image: { in: 'parquet' } },
+    })
+    expect(await runs(published as string)).toMatchObject([
+      { total: 6, before: 6, answered: 0 },
+      { total: first[1].total, before: first[1].total, answered: 0 },
+    ])
   })
 
   it('in shards gives the rows of the whole, each once', async () => {
