@@ -160,13 +160,10 @@ function answering(
   const known = new Map<string, Promise<Answered>>()
   const options = { maxNewTokens, signal }
   const byModel = async (crop: Box | null): Promise<Answered> => {
-    const plain = crop === null ? null : await answerFrom(null)
-    const { answer, timings } = await picture.ask(question, {
-      ...options,
-      ...(crop === null ? { method: 'none' } : { crop }),
-    })
+    const how = crop === null ? ({ method: 'none' } as const) : { crop }
+    const { answer, timings } = await picture.ask(question, { ...options, ...how, plain: false })
     const { totalMs: _, ...stages } = timings
-    return { answer, timings: { ...stages, ...plain?.timings } }
+    return { answer, timings: stages }
   }
   const byOther = async (answerer: Answerer, crop: Box | null): Promise<Answered> => {
     const start = performance.now()
