@@ -67,7 +67,8 @@ async function client(options: LoadOptions, shared: Shared): Promise<void> {
       const text = { type: 'text', text: question }
       const content = turn === 0 ? [{ type: 'image_url', image_url: { url: picture } }, text] : question
       messages.push({ role: 'user', content })
-      const answer = await askUntilAnswered({ ...options, messages }, shared)
+      const conversation = `${options.subjects.findIndex(subject => subject.picture === picture)}`
+      const answer = await askUntilAnswered({ ...options, messages, conversation }, shared)
       if (answer === 'gone') return
       if (answer === null) break
       messages.push({ role: 'assistant', content: answer })
@@ -79,7 +80,11 @@ async function client(options: LoadOptions, shared: Shared): Promise<void> {
   }
 }
 
-type Question = LoadOptions & { readonly messages: readonly object[] }
+interface Question extends LoadOptions {
+  readonly messages: readonly object[]
+  /** By which a load balancer can keep questions about a picture together. */
+  readonly conversation: string
+}
 
 /** The answer; null where there is none to go on from; `gone` when the server takes no more connections. */
 async function askUntilAnswered(question: Question, shared: Shared): Promise<string | null | 'gone'> {
@@ -115,7 +120,7 @@ interface Reply {
 }
 
 async function ask(
-  { url, model, messages, random }: Question,
+  { url, model, messages, conversation, random }: Question,
   dispatcher: Agent,
   signal: AbortSignal | null,
 ): Promise<Reply> {
@@ -124,7 +129,7 @@ async function ask(
     dispatcher,
     signal,
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', 'x-conversation': conversation },
     body: JSON.stringify({ model, messages, stream }),
   })
   const text = await response.body.text()
