@@ -392,16 +392,12 @@ def measure(folder: Path, asked: argparse.Namespace) -> None:
         print(f"{versions}, {asked.threads} threads each, {side} x {side} pixels, {asked.runs} runs; median (least to most)")
         report(torch_rounds, vicrop_rounds, asked.ways, (size // torch_side.patch) ** 2)
         if asked.apart:
-            print(f"peak memory: PyTorch {peak(resource.RUSAGE_SELF)}, vicrop {peak(resource.RUSAGE_CHILDREN)}, mapped files in it")
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts kilobytes
+            print(f"PyTorch's peak memory: {peak / 1e9:.1f} GB; vicrop's is for bench:large to say")
         elif others:
             print(f"Other processes had {others.cores():.2f} cores busy meanwhile; more than 0.05 is too many.")
     finally:
         vicrop.close()
-
-
-def peak(whose: int) -> str:
-    """Of a process, or of those that have ended. (Linux counts kilobytes)"""
-    return f"{resource.getrusage(whose).ru_maxrss * 1024 / 1e9:.1f} GB"
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 import { totalmem } from 'node:os'
-import { readModel } from './load-node.ts'
+import { readModel } from './load.ts'
 import type { Model } from './models/model.ts'
 import { modelMaker } from './models/registry.ts'
-import type { Matrices } from './precision-node.ts'
+import type { Matrices } from './precision.ts'
 import { type Checkpoint, type CheckpointFiles, INDEX, readTable, weightsOf } from './weights/checkpoint.ts'
 import { openCheckpoint, openFolder } from './weights/checkpoint-node.ts'
 import {

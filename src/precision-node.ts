@@ -1,7 +1,8 @@
 import type { StoredBlocks, StoredTensor, TensorStore } from './nn/weights.ts'
 import { packerId, packMatrix } from './onnx/session-pack-node.ts'
+import { type Matrices, storeOf } from './precision.ts'
 import type { WeightType } from './weight-types.ts'
-import type { Checkpoint, Weights } from './weights/checkpoint.ts'
+import type { Checkpoint } from './weights/checkpoint.ts'
 import {
   type Conversion,
   type ConversionOptions,
@@ -10,14 +11,6 @@ import {
   halfWeights,
 } from './weights/convert-node.ts'
 import { type QuantizedMatrix, quantizedWeights } from './weights/quantize-node.ts'
-
-/** The matrices of a model's linear layers, by name: see `Weights.matrix`. */
-export interface Matrices {
-  readonly vision: ReadonlySet<string>
-  readonly language: ReadonlySet<string>
-  /** Those that are read as ordinary tensors too. */
-  readonly shared: ReadonlySet<string>
-}
 
 /** A checkpoint's tensors as the graphs take them. */
 export interface Prepared {
@@ -73,42 +66,5 @@ function storedBlocks(name: string, matrix: QuantizedMatrix | null): StoredBlock
     values: part('values', 'uint8'),
     scales: part('scales', 'float32'),
     zeros: part('zeros', 'uint8'),
-  }
-}
-
-/** A store that notes which tensors are asked for as matrices, and which otherwise. */
-export function noting(store: TensorStore, matrices: Set<string>, others: Set<string>): TensorStore {
-  let asMatrix: string | null = null
-  return {
-    ...store,
-    find(name) {
-      if (name !== asMatrix) others.add(name)
-      asMatrix = null
-      return store.find(name)
-    },
-    // Who is told that there are no blocks asks for the tensor next.
-    blocks(name) {
-      matrices.add(name)
-      asMatrix = name
-      return null
-    },
-  }
-}
-
-const storedTypes = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const
-
-/** The weights module's tensors in the graph's terms. */
-export function storeOf(weights: Weights): TensorStore {
-  return {
-    has: name => weights.tensors.has(name),
-    find(name): StoredTensor {
-      const tensor = weights.tensor(name)
-      const dtype = storedTypes[tensor.dtype as keyof typeof storedTypes]
-      if (dtype === undefined)
-        throw new Error(
-          `${tensor.file}: tensor "${name}" is ${tensor.dtype}, expected F32, F16 or BF16. Save the checkpoint in one of them.`,
-        )
-      return { ...tensor, dtype }
-    },
   }
 }

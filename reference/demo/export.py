@@ -129,6 +129,7 @@ def main(vision_path: str, language_path: str, folder: str) -> None:
     model.half().save_pretrained(folder)
     as_published(folder)
     processor().save_pretrained(folder)
+    write_json(folder + "/processor_config.json", processor_config())
     TOKENIZER.save(folder + "/tokenizer.json")
     write_json(folder + "/tokenizer_config.json", tokenizer_config())
     check(tower, speaker, folder)
@@ -145,6 +146,17 @@ def as_published(folder: str) -> None:
     settings["text_config"]["rope_theta"] = LANGUAGE["theta"]
     settings["text_config"]["tie_word_embeddings"] = True
     write_json(folder + "/config.json", settings)
+
+
+def processor_config() -> dict:
+    """What LlavaProcessor takes to put a picture's tokens into a prompt."""
+    return {
+        "image_token": "<image>",
+        "num_additional_image_tokens": 1,
+        "patch_size": PATCH,
+        "processor_class": "LlavaProcessor",
+        "vision_feature_select_strategy": "default",
+    }
 
 
 def tokenizer_config() -> dict:

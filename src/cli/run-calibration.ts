@@ -4,10 +4,17 @@ import writeFileAtomic from 'write-file-atomic'
 import { attentionRatios, type Calibration, chooseLayers } from '../calibrate.ts'
 import type { Picture } from '../picture.ts'
 import { ViCrop } from '../vicrop.ts'
-import type { CalibrateFlags } from './calibrate.ts'
 import type { LayersFile } from './layers-file.ts'
 import { type Located, readLocated } from './located.ts'
 import { bar, openingLine, startProgress } from './progress.ts'
+
+export interface CalibrateFlags {
+  readonly model?: string
+  readonly count: number
+  readonly limit?: number
+  readonly out?: string
+  readonly json?: true
+}
 
 /** Measures every layer on every question, and prints and writes which look best. */
 export async function runCalibration(

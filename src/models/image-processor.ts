@@ -59,26 +59,22 @@ export const clipValues = {
   std: [0.26862954, 0.26130258, 0.27577711],
 } as const
 
-/** `preprocessor_config.json`, or the part of `processor_config.json` that transformers 5 writes in its place. */
-export function locateProcessor(json: unknown): { file: string; settings: unknown } {
-  const nested = typeof json === 'object' && json !== null && 'image_processor' in json
-  return nested
-    ? { file: 'processor_config.json, image_processor', settings: json.image_processor }
-    : { file: 'preprocessor_config.json', settings: json }
-}
-
 /**
- * Reads the name of an image processor, if there is one.
- * @param pattern of the names with the pipeline that is asked for, without the suffixes of transformers' backends
+ * Reads `preprocessor_config.json`, or the part of `processor_config.json` that transformers 5 writes in its place.
+ * @param pattern of the names of the image processors asked for, without the suffixes of transformers' backends
  * @param what these are, in words
+ * @returns the settings, the image processor's name if the file gives one, and what the file is called in messages
  */
-export function processorName(
-  { file, settings }: { file: string; settings: unknown },
-  pattern: string,
-  what: string,
-): string | null {
-  const name = z.string().regex(new RegExp(`^${pattern}(Fast|Pil)?$`), expected(what))
-  const header = z.object({ image_processor_type: name.nullish(), feature_extractor_type: name.nullish() })
+export function readProcessor<T>(
+  json: unknown,
+  schema: z.ZodType<T>,
+  { pattern, what }: { readonly pattern: string; readonly what: string },
+): { config: T; name: string | null; file: string } {
+  const nested = typeof json === 'object' && json !== null && 'image_processor' in json
+  const file = nested ? 'processor_config.json, image_processor' : 'preprocessor_config.json'
+  const settings = nested ? json.image_processor : json
+  const known = z.string().regex(new RegExp(`^${pattern}(Fast|Pil)?$`), expected(what))
+  const header = z.object({ image_processor_type: known.nullish(), feature_extractor_type: known.nullish() })
   const { image_processor_type: type, feature_extractor_type: older } = parseConfig(header, settings, file)
-  return type ?? older ?? null
+  return { config: parseConfig(schema, settings, file), name: type ?? older ?? null, file }
 }

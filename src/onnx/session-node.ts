@@ -1,9 +1,13 @@
 import * as ort from 'onnxruntime-node'
 import { type Graph, nodesOf } from '../graph/graph.ts'
 import { add, input } from '../graph/ops.ts'
-import type { DType, WeightSource } from '../graph/tensor.ts'
+import type { WeightSource } from '../graph/tensor.ts'
 import { compile } from './model.ts'
-import type { Device, Engine, Session, Value, Values } from './session.ts'
+import type { Device, Engine } from './session.ts'
+import { explained, runnable } from './session-run.ts'
+
+/** "1.30.0" */
+export const runtimeVersion: string = ort.env.versions.node ?? ort.env.versions.common
 
 export interface NodeEngineOptions {
   /** The folder at or above the weight files, to which the weights' `file` names are relative. */
@@ -27,34 +31,10 @@ export function openNodeEngine(where: NodeEngineOptions): Engine {
       const model = compile(graph)
       const options = sessionOptions(where, graph, host ? 'cpu' : device, host || expandsWeights(graph))
       const session = await explained(graph, () => ort.InferenceSession.create(model, options))
-      return nodeSession(session, graph)
+      return runnable(session, graph, ort.Tensor)
     },
   }
 }
-
-/** The runtime's errors have several lines and name places in its source: say first which graph it was and what to do. */
-async function explained<T>(graph: Graph, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (cause) {
-    const text = (cause as Error).message.replaceAll(/\s+/g, ' ').trim()
-    const reason = text.replace(/^.*\[ONNXRuntimeError\] : \d+ : \w+ : /, '')
-    const [first, ...others] = Object.keys(graph.outputs)
-    const name = others.length === 0 ? first : `${first} and ${others.length} more`
-    const remedy = remedies.find(([pattern]) => pattern.test(reason))?.[1]
-    throw new Error(`session for ${name}: ${remedy} (${reason})`, { cause })
-  }
-}
-
-const remedies: readonly (readonly [RegExp, string])[] = [
-  [
-    /External (data|initializer)|Deserialize tensor/,
-    'a weight cannot be read from its file. Download the checkpoint again.',
-  ],
-  [/requires f16/, 'the graphics adapter has no numbers of 16 bits. Use another dtype.'],
-  [/allocate memory|bad_alloc/, 'not enough memory. Use a smaller model or close other programs.'],
-  [/^/, 'the graph and what is fed to it do not fit. Please report this.'],
-]
 
 /**
  * Opens nothing but a graph of one node on a device, to say what is missing before anything is read.
@@ -127,34 +107,3 @@ const expandsWeights = (graph: Graph): boolean =>
 
 /** What would do that once and keep the float32 form, when the session is opened. */
 const expanding = 'ConstantFolding;FuseFp16InitializerToFp32NodeTransformer'
-
-function nodeSession(session: ort.InferenceSession, graph: Graph): Session {
-  const inputs = new Set(session.inputNames)
-  const needed = (feeds: Values): Values =>
-    Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.has(name)))
-  const outputs = Object.keys(graph.outputs)
-  return {
-    async run(feeds, into = {}, wanted = outputs) {
-      const fetches = Object.fromEntries(wanted.map(name => [name, null]))
-      const results = await explained(graph, () =>
-        session.run(toTensors(needed(feeds)), { ...fetches, ...toTensors(into) }),
-      )
-      return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, fromTensor(tensor)]))
-    },
-    release: () => session.release(),
-  }
-}
-
-const toTensors = (values: Values): Record<string, ort.Tensor> =>
-  Object.fromEntries(
-    Object.entries(values).map(([name, { dtype, data, shape }]) => [
-      name,
-      new ort.Tensor(dtype as ort.Tensor.Type, data as ort.Tensor.DataType, shape),
-    ]),
-  )
-
-const fromTensor = (tensor: ort.Tensor): Value => ({
-  dtype: tensor.type as DType,
-  shape: tensor.dims,
-  data: tensor.data as Value['data'],
-})

@@ -1,25 +1,14 @@
-import type { Box } from '../image/image.ts'
-import { cropImage, type Image } from '../image/image.ts'
-import { resize } from '../image/resize.ts'
+import type { Box, Image } from '../image/image.ts'
+import { showCrop } from '../image/show.ts'
 import type { Asked } from './conversation.ts'
 import { pngUrl } from './looked.ts'
 import type { Message } from './openai.ts'
 
-/** The longer side of an enlarged crop, at most. */
-const maxSidePx = 1024
-
-/**
- * A crop as a part of a message. It is enlarged until its longer side is that of the picture, or 1,024 pixels: models that
- * take pictures at their size would not see more of it otherwise than they saw in the picture.
- */
-export async function cropPart(image: Image, crop: Box): Promise<Part> {
-  const goal = Math.min(maxSidePx, Math.max(image.width, image.height))
-  const factor = Math.max(1, goal / Math.max(crop.width, crop.height))
-  const size = { width: Math.round(crop.width * factor), height: Math.round(crop.height * factor) }
-  const region = cropImage(image, crop)
-  const url = await pngUrl(factor === 1 ? region : resize(region, size, 'bicubic'))
-  return { type: 'image_url', image_url: { url } }
-}
+/** A crop as a part of a message. */
+export const cropPart = async (image: Image, crop: Box): Promise<Part> => ({
+  type: 'image_url',
+  image_url: { url: await pngUrl(showCrop(image, crop)) },
+})
 
 export type Part = Exclude<Message['content'], string | null | undefined>[number]
 

@@ -3,9 +3,11 @@ import { relative, sep } from 'node:path'
 import {
   type Checkpoint,
   type CheckpointFiles,
+  checkTextSize,
   INDEX,
-  MAX_TEXT_BYTES,
+  missingFile,
   parseJson,
+  parseText,
   readTable,
   SINGLE,
   type Weights,
@@ -43,7 +45,7 @@ function filesOf(home: Home): CheckpointFiles {
     has: async name => (await locate(home, name)) !== null,
     readTensors: async name => {
       const path = await locate(home, name)
-      if (path === null) throw missingText(home, name)
+      if (path === null) throw missingFile(home.given, name)
       const tensors = await withFile(path, name, async handle =>
         readSafetensors(await fileSource(handle, name)),
       )
@@ -73,35 +75,16 @@ const hubRoots = async ({ hubModel }: Home): Promise<string[]> =>
 
 async function readTextFile(home: Home, name: string): Promise<string> {
   const path = await locate(home, name)
-  if (path === null) throw missingText(home, name)
+  if (path === null) throw missingFile(home.given, name)
   return withFile(path, name, async handle => {
     const { size } = await handle.stat()
-    if (size > MAX_TEXT_BYTES) {
-      throw new WeightsError(
-        `${name}: has ${size} bytes, more than the ${MAX_TEXT_BYTES} such a file may have.`,
-      )
-    }
-    const bytes = await readAt(handle, new Uint8Array(size), 0)
-    try {
-      return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    } catch {
-      throw new WeightsError(`${name}: is not UTF-8 text; download the file again.`)
-    }
+    checkTextSize(size, name)
+    return parseText(await readAt(handle, new Uint8Array(size), 0), name)
   })
 }
 
-const missingText = (home: Home, name: string): WeightsError =>
-  name === 'config.json'
-    ? withoutConfig(home)
-    : new WeightsError(`${home.given}: has no ${name}; copy it from the model's repository.`)
-
-const withoutConfig = ({ given }: Home): WeightsError =>
-  new WeightsError(
-    `${given}: has no config.json, so it is not a checkpoint; give a folder written by save_pretrained.`,
-  )
-
 async function withoutWeights(home: Home): Promise<WeightsError> {
-  if (!(await locate(home, 'config.json'))) return withoutConfig(home)
+  if (!(await locate(home, 'config.json'))) return missingFile(home.given, 'config.json')
   const pickled = (await readdir(home.folder)).find(name => /\.(bin|pt|pth)$/.test(name))
   if (pickled === undefined) {
     return new WeightsError(

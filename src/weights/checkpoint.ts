@@ -34,6 +34,14 @@ export const INDEX = 'model.safetensors.index.json'
 /** Bytes. The largest text of a published checkpoint is a tokenizer.json; those of Gemma 3 have 33 MB. */
 export const MAX_TEXT_BYTES = 100_000_000
 
+/** @param given the place, as it was given */
+export const missingFile = (given: string, name: string): WeightsError =>
+  new WeightsError(
+    name === 'config.json'
+      ? `${given}: has no config.json, so it is not a checkpoint; give a folder written by save_pretrained.`
+      : `${given}: has no ${name}; copy it from the model's repository.`,
+  )
+
 /** A checkpoint's tensors by name, each with the file that `readTensors` gives it, and the file that lists them. */
 export async function readTable(
   files: CheckpointFiles,
@@ -53,6 +61,20 @@ export async function readTable(
     tensorsOf.set(shard, await files.readTensors(shard))
   }
   return { source: INDEX, tensors: tensorsOfIndex(index, tensorsOf, INDEX) }
+}
+
+/** @throws WeightsError for a file of so many bytes that nothing of it should be read */
+export function checkTextSize(bytes: number, name: string): void {
+  if (bytes <= MAX_TEXT_BYTES) return
+  throw new WeightsError(`${name}: has ${bytes} bytes, more than the ${MAX_TEXT_BYTES} such a file may have.`)
+}
+
+export function parseText(bytes: Uint8Array, name: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new WeightsError(`${name}: is not UTF-8 text; download the file again.`)
+  }
 }
 
 export function parseJson(text: string, name: string): unknown {

@@ -4,17 +4,8 @@ import { defaultCacheFolder, writeAll, writeComplete } from './cache-node.ts'
 import { type Weights, weightsOf } from './checkpoint.ts'
 import { quote, WeightsError } from './error.ts'
 import { fileSource, readAt, withFile } from './file-node.ts'
-import {
-  bytesOf,
-  type Chunk,
-  changedMeanwhile,
-  eachChunk,
-  type FloatDType,
-  type FloatTensor,
-  floatTensors,
-  isFloatDType,
-  keyOf,
-} from './floats-node.ts'
+import { bytesOf, type FloatDType, type FloatTensor, floatTensors, isFloatDType } from './floats.ts'
+import { type Chunk, changedMeanwhile, eachChunk, keyOf } from './floats-node.ts'
 import { narrowFloat16 } from './half.ts'
 import { readSafetensors, type StoredDType, safetensorsHeader } from './safetensors.ts'
 

@@ -3,32 +3,13 @@ import { type FileHandle, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { quote, WeightsError } from './error.ts'
 import { readAt, unreadable, withFile } from './file-node.ts'
-import { widenBfloat16, widenFloat16 } from './half.ts'
-import type { StoredDType, StoredTensor } from './safetensors.ts'
+import { asFloats, bytesOf, type FloatTensor } from './floats.ts'
+import type { StoredTensor } from './safetensors.ts'
 
 // A checkpoint's float tensors, read from its files chunk by chunk as float32.
 
 /** Bytes of the published file per step. From 1 MB to 16 MB the time is that of the system's writing. */
 const CHUNK_BYTES = 4 * 1024 * 1024
-
-export type FloatDType = 'F32' | 'F16' | 'BF16'
-
-export const bytesOf: Readonly<Record<FloatDType, number>> = { F32: 4, F16: 2, BF16: 2 }
-
-/** A tensor of float numbers. */
-export interface FloatTensor extends StoredTensor {
-  readonly dtype: FloatDType
-}
-
-const isFloat = (tensor: StoredTensor): tensor is FloatTensor => Object.hasOwn(bytesOf, tensor.dtype)
-
-export const isFloatDType = (dtype: StoredDType): dtype is FloatDType => Object.hasOwn(bytesOf, dtype)
-
-/** The float tensors in the order in which they are best read: by file and offset. */
-export const floatTensors = (tensors: Iterable<StoredTensor>): FloatTensor[] =>
-  [...tensors]
-    .filter(isFloat)
-    .sort((a, b) => (a.file === b.file ? a.offset - b.offset : a.file < b.file ? -1 : 1))
 
 /**
  * Identifies what is read: the published files as the system knows them, and their tables of tensors.
@@ -49,7 +30,8 @@ export async function keyOf(
   return hash.digest('hex').slice(0, 32)
 }
 
-async function identityOf(root: string, file: string): Promise<string> {
+/** A file as the system knows it: path, size and time. */
+export async function identityOf(root: string, file: string): Promise<string> {
   try {
     const path = await realpath(join(root, file))
     const { size, mtimeNs } = await stat(path, { bigint: true })
@@ -119,15 +101,6 @@ async function readPart(
   })
   if (part.length === room.length) return part
   throw new WeightsError(`${file}: ends inside tensor ${quote(name)} while being read; download it again.`)
-}
-
-/** float32 from the bytes of any type; little-endian, as the machines are that this runs on. */
-function asFloats(bytes: Uint8Array, dtype: FloatDType, room: Int32Array): Float32Array {
-  if (dtype === 'F32') return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
-  const source = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)
-  if (dtype === 'F16') widenFloat16(source, room)
-  else widenBfloat16(source, room)
-  return new Float32Array(room.buffer, 0, source.length)
 }
 
 /** A checkpoint that changes under the reader's hands is not what its key says. */

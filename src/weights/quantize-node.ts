@@ -5,15 +5,8 @@ import { type Weights, weightsOf } from './checkpoint.ts'
 import { type ConversionOptions, type ConvertedWeights, requireFloat } from './convert-node.ts'
 import { quote, WeightsError } from './error.ts'
 import { fileSource, type Part, withFile } from './file-node.ts'
-import {
-  bytesOf,
-  type Chunk,
-  changedMeanwhile,
-  eachChunk,
-  type FloatTensor,
-  floatTensors,
-  keyOf,
-} from './floats-node.ts'
+import { bytesOf, type FloatTensor, floatTensors } from './floats.ts'
+import { type Chunk, changedMeanwhile, eachChunk, keyOf } from './floats-node.ts'
 import { type BlockLayout, type Blocks, blockLayout, quantizeRows, rowBytes } from './quantize.ts'
 import { readSafetensors, type StoredTensor } from './safetensors.ts'
 import { PAGE_BYTES, TensorFile } from './tensor-file-node.ts'

@@ -2,17 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { benchmarks } from '../../src/bench/registry.ts'
-import {
-  samples,
-  vqaAnnotations,
-  vqaQuestions,
-  write,
-  writeJson,
-  writeLines,
-  writeTextVqaBoxes,
-  writeVqa,
-} from '../bench/published.ts'
-
+import { write, writeJson, writeLines } from '../bench/samples/files.ts'
+import { samples } from '../bench/samples/index.ts'
+import { writeTextVqaBoxes } from '../bench/samples/textvqa.ts'
+import { vqaAnnotations, vqaQuestions, writeVqa } from '../bench/samples/vqav2.ts'
 import { folderOfFile, vicrop } from './vicrop.ts'
 
 const root = folderOfFile()

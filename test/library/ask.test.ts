@@ -129,7 +129,7 @@ describe('a picture seen for pure-grad', () => {
 })
 
 it('the attention that a map is made of can be read', async () => {
-  const reference = readArrays('base')('wide.questions.0.image_attention')
+  const reference = readArrays('base').get('wide.questions.0.image_attention')
   const maps = await picture.attention(questions[0] as string, { layers: [0, 2] })
   for (const [i, layer] of [0, 2].entries()) {
     const expected = reference.data.subarray(layer * 64, (layer + 1) * 64)
@@ -210,6 +210,21 @@ describe('what is reported meanwhile', () => {
       expect(pieces.length).toBeGreaterThan(4)
       expect(pieces.every(piece => piece.text !== '')).toBe(true)
     }
+  })
+
+  it('come as one piece where the plain answer is known from before', async () => {
+    using asked = await vicrop.see(picturePath('wide'))
+    const [question] = questions as [string]
+    const first = await asked.ask(question)
+    const pieces: string[] = []
+    const onText = ({ of, text }: { of: string; text: string }): void => {
+      if (of === 'plainAnswer') pieces.push(text)
+    }
+    const second = await asked.ask(question, { method: 'grad-att', onText })
+    expect(pieces).toEqual([first.plainAnswer])
+    expect(second.plainAnswer).toBe(first.plainAnswer)
+    const shorter = await asked.ask(question, { maxNewTokens: 1 })
+    expect(shorter.plainAnswer.length).toBeLessThan(first.plainAnswer.length)
   })
 
   it('are no pieces of an answer that is the plain one', async () => {

@@ -3,12 +3,15 @@ import { join } from 'node:path'
 import { temporaryFolder } from '../weights/temporary.ts'
 import { type CaseName, modelPath } from './fixtures.ts'
 
+/** What is done to a checkpoint's folder. */
+export type Change = (folder: string) => void
+
 /** A checkpoint of the fixtures in a folder of its own, with something done to its files. */
-export const altered = (change: (folder: string) => void, name: CaseName = 'base'): string =>
+export const altered = (change: Change, name: CaseName = 'base'): string =>
   alteredFrom(modelPath(name), change)
 
 /** The same of any checkpoint's folder. */
-export function alteredFrom(original: string, change: (folder: string) => void): string {
+export function alteredFrom(original: string, change: Change): string {
   const folder = temporaryFolder()
   cpSync(original, folder, { recursive: true })
   change(folder)
@@ -19,11 +22,13 @@ type Json = Record<string, unknown>
 
 /** Sets fields of a JSON file: objects field by field, everything else as a whole; undefined removes it. */
 export const setJson =
-  (file: string, fields: Json) =>
-  (folder: string): void => {
+  (file: string, fields: Json): Change =>
+  folder => {
     const path = join(folder, file)
     writeFileSync(path, JSON.stringify(merged(JSON.parse(readFileSync(path, 'utf8')), fields)))
   }
+
+export const config = (fields: Json): Change => setJson('config.json', fields)
 
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -37,13 +42,13 @@ function merged(whole: Json, fields: Json): Json {
 }
 
 export const write =
-  (file: string, content: string | Uint8Array) =>
-  (folder: string): void =>
+  (file: string, content: string | Uint8Array): Change =>
+  folder =>
     writeFileSync(join(folder, file), content)
 
 export const remove =
-  (file: string) =>
-  (folder: string): void =>
+  (file: string): Change =>
+  folder =>
     rmSync(join(folder, file))
 
 export interface HeaderEntry {
@@ -54,8 +59,8 @@ export interface HeaderEntry {
 
 /** Rewrites the header of `model.safetensors`; the data stays as it is. */
 export const setHeader =
-  (change: (header: Record<string, HeaderEntry>) => void) =>
-  (folder: string): void => {
+  (change: (header: Record<string, HeaderEntry>) => void): Change =>
+  folder => {
     const path = join(folder, 'model.safetensors')
     const bytes = readFileSync(path)
     const end = 8 + Number(bytes.readBigUInt64LE(0))
@@ -66,3 +71,17 @@ export const setHeader =
     length.writeBigUInt64LE(BigInt(json.length))
     writeFileSync(path, Buffer.concat([length, json, bytes.subarray(end)]))
   }
+
+/** Sets fields of a tensor's entry in that header. */
+export const setTensor = (name: string, fields: Partial<HeaderEntry>): Change =>
+  setHeader(header => Object.assign(header[name] as HeaderEntry, fields))
+
+/** Takes a tensor's name away; its data stays. */
+export const without = (name: string): Change =>
+  setHeader(header => {
+    header.renamed = header[name] as HeaderEntry
+    delete header[name]
+  })
+
+export const withReversedShape = (name: string): Change =>
+  setHeader(header => (header[name] as HeaderEntry).shape.reverse())

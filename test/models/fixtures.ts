@@ -6,17 +6,12 @@ import { fileURLToPath } from 'node:url'
 export const cases = ['base', 'grouped', 'full-pad', 'sharded', 'half', 'bfloat', 'old-names'] as const
 export type CaseName = (typeof cases)[number]
 
-export const casePath = (name: string): string =>
-  fileURLToPath(new URL(`../fixtures/llava/${name}`, import.meta.url))
-export const modelPath = (name: CaseName): string => casePath(`${name}/model`)
-export const picturePath = (name: string): string => casePath(`pictures/${name}.png`)
-
 export interface ExpectedCrop {
   readonly box: { x: number; y: number; width: number; height: number } | null
   readonly reason: string | null
 }
 
-interface ExpectedCrops {
+export interface ExpectedCrops {
   readonly layers: readonly ExpectedCrop[]
   readonly mean: ExpectedCrop
 }
@@ -58,30 +53,54 @@ export interface Expected {
   readonly pictures: Readonly<Record<'wide' | 'tall', { readonly questions: readonly ExpectedQuestion[] }>>
 }
 
-export const readExpected = (name: CaseName): Expected =>
-  JSON.parse(readFileSync(casePath(`${name}/fixture.json`), 'utf8'))
+/** A folder of checkpoints with pictures, and what the reference computed of them. */
+export function fixturesIn<Name extends string, Expected>(folder: string) {
+  const path = (name: string): string =>
+    fileURLToPath(new URL(`../fixtures/${folder}/${name}`, import.meta.url))
+  return {
+    modelPath: (name: Name): string => path(`${name}/model`),
+    picturePath: (name: string): string => path(`pictures/${name}.png`),
+    readExpected: (name: Name): Expected => JSON.parse(readFileSync(path(`${name}/fixture.json`), 'utf8')),
+    readArrays: (name: Name): Arrays => readArraysOf(path(`${name}/fixture.safetensors`)),
+  }
+}
+
+export const { modelPath, picturePath, readExpected, readArrays } = fixturesIn<CaseName, Expected>('llava')
 
 export interface Array32 {
   readonly shape: readonly number[]
   readonly data: Float32Array
 }
 
-/** The arrays of a fixture, read without the project's own reader. */
-export const readArrays = (name: CaseName): ((key: string) => Array32) =>
-  readArraysOf(casePath(`${name}/fixture.safetensors`))
+export interface Arrays {
+  has(key: string): boolean
+  get(key: string): Array32
+  /** Those whose keys begin with `folder.`, by the rest of their keys. */
+  within(folder: string): Arrays
+}
 
-export function readArraysOf(file: string): (key: string) => Array32 {
+/** The arrays of a fixture, read without the project's own reader. */
+function readArraysOf(file: string): Arrays {
   const bytes = readFileSync(file)
   const headerEnd = 8 + Number(bytes.readBigUInt64LE(0))
   const header = JSON.parse(bytes.toString('utf8', 8, headerEnd))
-  return key => {
+  const get = (key: string): Array32 => {
     const { shape, data_offsets: offsets } = header[key]
-    const [from, to] = offsets.map((offset: number) => headerEnd + offset)
-    return {
-      shape,
-      data: new Float32Array(bytes.buffer.slice(bytes.byteOffset + from, bytes.byteOffset + to)),
-    }
+    const [from, to] = offsets.map((offset: number) => bytes.byteOffset + headerEnd + offset)
+    return { shape, data: new Float32Array(bytes.buffer.slice(from, to)) }
   }
+  const within = (folder: string): Arrays => ({
+    has: key => `${folder}.${key}` in header,
+    get: key => get(`${folder}.${key}`),
+    within: inner => within(`${folder}.${inner}`),
+  })
+  return { has: key => key in header, get, within }
+}
+
+/** The i-th part of an array along its first axis. */
+export function part({ shape, data }: Array32, i: number): Array32 {
+  const size = data.length / (shape[0] as number)
+  return { shape: shape.slice(1), data: data.subarray(i * size, (i + 1) * size) }
 }
 
 /** The largest difference, as a share of the largest expected value. */
@@ -108,7 +127,8 @@ export function elementError(actual: Float32Array, expected: Float32Array): numb
 }
 
 /** [H,N] -> [N] in float64. */
-export function meanOverHeads({ data }: Array32, heads: number, width: number): Float32Array {
+export function meanOverHeads({ shape, data }: Array32): Float32Array {
+  const [heads, width] = shape as [number, number]
   const mean = new Float64Array(width)
   for (let head = 0; head < heads; head++) {
     for (let i = 0; i < width; i++) mean[i] = (mean[i] as number) + (data[head * width + i] as number) / heads

@@ -1,8 +1,9 @@
 import { readdirSync } from 'node:fs'
-import { expect } from 'vitest'
+import { expect, test } from 'vitest'
 import type { OpenOptions } from '../../src/load-node.ts'
 import { ViCrop } from '../../src/vicrop.ts'
 import { temporaryFolder } from '../weights/temporary.ts'
+import { alteredFrom, type Change } from './altered.ts'
 
 /** What opening a checkpoint is refused with: one line, and nothing is left behind. */
 export async function refusal(folder: string, options: OpenOptions = {}): Promise<string> {
@@ -16,6 +17,20 @@ export async function refusal(folder: string, options: OpenOptions = {}): Promis
   expect(readdirSync(cacheFolder)).toEqual([])
   return error.message.replaceAll(folder, 'FOLDER')
 }
+
+/** What is done to a checkpoint, and what opening it is refused with then, or what that matches. */
+export type Refusal = readonly [what: string, change: Change, message: string | RegExp]
+
+/** @param title of each test; %s is what is done */
+export function testRefusals(folder: string, title: string, rows: readonly Refusal[]): void {
+  test.each(rows)(title, async (_, change, message) => {
+    const refused = await refusal(alteredFrom(folder, change))
+    expect(refused).toEqual(typeof message === 'string' ? message : expect.stringMatching(message))
+  })
+}
+
+/** How a refusal of settings ends. */
+export const unsupported = 'Is it damaged, or of a model that is not supported?'
 
 /** What is said to a checkpoint of another model. */
 export const supportedModels =

@@ -5,7 +5,9 @@ import { activation, epsilon, layerCount, size } from '../config.ts'
 interface VisionDefaults {
   readonly hidden_size: number
   readonly intermediate_size: number
+  readonly num_hidden_layers: number
   readonly num_attention_heads: number
+  readonly patch_size: number
   readonly hidden_act: z.infer<typeof activation>
   readonly layer_norm_eps: number
 }
@@ -17,11 +19,11 @@ export const visionConfig = <T extends z.ZodType<string>>(modelType: T, defaults
       model_type: modelType,
       hidden_size: size.default(defaults.hidden_size),
       intermediate_size: size.default(defaults.intermediate_size),
-      num_hidden_layers: layerCount.default(12),
+      num_hidden_layers: layerCount.default(defaults.num_hidden_layers),
       num_attention_heads: size.default(defaults.num_attention_heads),
       num_channels: z.literal(3).default(3),
       image_size: size.max(8192).default(224),
-      patch_size: size.max(8192).default(32),
+      patch_size: size.max(8192).default(defaults.patch_size),
       hidden_act: activation.default(defaults.hidden_act),
       layer_norm_eps: epsilon.default(defaults.layer_norm_eps),
     })
@@ -38,7 +40,9 @@ export const visionConfig = <T extends z.ZodType<string>>(modelType: T, defaults
 export const clipVisionConfig = visionConfig(z.literal('clip_vision_model').default('clip_vision_model'), {
   hidden_size: 768,
   intermediate_size: 3072,
+  num_hidden_layers: 12,
   num_attention_heads: 12,
+  patch_size: 32,
   hidden_act: 'quick_gelu',
   layer_norm_eps: 1e-5,
 })

@@ -9,7 +9,9 @@ const visionTypes = ['idefics3_vision', 'idefics3', 'smolvlm_vision', 'smolvlm']
 const idefics3VisionConfig = visionConfig(z.enum(visionTypes).default('idefics3_vision'), {
   hidden_size: 1152,
   intermediate_size: 3072,
+  num_hidden_layers: 12,
   num_attention_heads: 16,
+  patch_size: 32,
   hidden_act: 'gelu_pytorch_tanh',
   layer_norm_eps: 1e-6,
 })

@@ -1,16 +1,8 @@
 import { z } from 'zod'
 import type { Size } from '../../image/image.ts'
 import type { PreprocessSpec } from '../../image/preprocess.ts'
-import { expected, parseConfig } from '../config.ts'
-import {
-  exactSize,
-  locateProcessor,
-  optional,
-  processorName,
-  side,
-  valueFields,
-  valuesOf,
-} from '../image-processor.ts'
+import { expected } from '../config.ts'
+import { exactSize, optional, readProcessor, side, valueFields, valuesOf } from '../image-processor.ts'
 
 /** Whatever the file says, no picture is made larger than this. */
 const maxImageSize = 4096
@@ -42,14 +34,14 @@ export interface Idefics3Processor {
  * encoder's size; others are refused.
  */
 export function parseProcessor(json: unknown, imageSize: number): Idefics3Processor {
-  const located = locateProcessor(json)
-  const names = 'Idefics3ImageProcessor or SmolVLMImageProcessor, as such checkpoints have'
-  processorName(located, '(Idefics3|SmolVLM)ImageProcessor', names)
-  const config = parseConfig(idefics3Processor, located.settings, located.file)
+  const { config, file } = readProcessor(json, idefics3Processor, {
+    pattern: '(Idefics3|SmolVLM)ImageProcessor',
+    what: 'Idefics3ImageProcessor or SmolVLMImageProcessor, as such checkpoints have',
+  })
   const { longest_edge: tile } = config.max_image_size
   if (tile !== imageSize)
     throw new Error(
-      `${located.file}: makes tiles of ${tile} pixels, but config.json: vision_config.image_size is ${imageSize}. Do the two files belong together?`,
+      `${file}: makes tiles of ${tile} pixels, but config.json: vision_config.image_size is ${imageSize}. Do the two files belong together?`,
     )
   const { size } = config
   const resized =

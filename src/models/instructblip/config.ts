@@ -1,31 +1,23 @@
 import { z } from 'zod'
+import { visionConfig } from '../clip/config.ts'
 import { activation, epsilon, expected, layerCount, size, tokenId } from '../config.ts'
 import { llamaConfig } from '../llama/config.ts'
 
 /** `vision_config` of `model_type: instructblip_vision_model`, with the reference implementation's defaults. */
-const visionConfig = z
-  .object({
-    model_type: z.literal('instructblip_vision_model').default('instructblip_vision_model'),
-    hidden_size: size.default(1408),
-    intermediate_size: size.default(6144),
-    num_hidden_layers: layerCount.default(39),
-    num_attention_heads: size.default(16),
-    image_size: size.max(8192).default(224),
-    patch_size: size.max(8192).default(14),
-    hidden_act: activation.default('gelu'),
-    layer_norm_eps: epsilon.default(1e-6),
-    qkv_bias: z.boolean().default(true),
-  })
-  .refine(config => config.hidden_size % config.num_attention_heads === 0, {
-    message: 'not a multiple of num_attention_heads',
-    path: ['hidden_size'],
-  })
-  .refine(config => config.patch_size <= config.image_size, {
-    message: 'larger than image_size',
-    path: ['patch_size'],
-  })
+const instructBlipVision = visionConfig(
+  z.literal('instructblip_vision_model').default('instructblip_vision_model'),
+  {
+    hidden_size: 1408,
+    intermediate_size: 6144,
+    num_hidden_layers: 39,
+    num_attention_heads: 16,
+    patch_size: 14,
+    hidden_act: 'gelu',
+    layer_norm_eps: 1e-6,
+  },
+).safeExtend({ qkv_bias: z.boolean().default(true) })
 
-export type VisionConfig = z.infer<typeof visionConfig>
+export type VisionConfig = z.infer<typeof instructBlipVision>
 
 /** `qformer_config`; the width of what it attends to is that of the vision encoder, whatever the file says. */
 const qformerConfig = z
@@ -64,7 +56,7 @@ const maxQueryTokens = 4096
 
 const instructBlipFields = z.object({
   model_type: z.literal('instructblip'),
-  vision_config: z.preprocess(json => json ?? {}, visionConfig),
+  vision_config: z.preprocess(json => json ?? {}, instructBlipVision),
   qformer_config: z.preprocess(json => json ?? {}, qformerConfig),
   text_config: llamaConfig,
   num_query_tokens: size.max(maxQueryTokens).default(32),

@@ -1,7 +1,7 @@
 import type { PreprocessSpec } from '../../image/preprocess.ts'
-import { parseConfig, quoted } from '../config.ts'
-import { locateProcessor, processorName, valuesOf } from '../image-processor.ts'
-import { clipProcessor } from '../llava/processor.ts'
+import { clipProcessor } from '../clip/processor.ts'
+import { quoted } from '../config.ts'
+import { readProcessor, valuesOf } from '../image-processor.ts'
 import { defaultPinpoints, type GridPinpoints, gridPinpoints } from './config.ts'
 
 /** How pixels become numbers. */
@@ -16,10 +16,10 @@ const llavaNextProcessor = clipProcessor.extend({
  * the vision encoder takes, on the grids that the model knows; other sizes and grids are refused.
  */
 export function parseProcessor(json: unknown, imageSize: number, pinpoints: GridPinpoints): PixelValues {
-  const located = locateProcessor(json)
-  const { file, settings } = located
-  processorName(located, 'LlavaNextImageProcessor', 'LlavaNextImageProcessor, as LLaVA-NeXT checkpoints have')
-  const config = parseConfig(llavaNextProcessor, settings, file)
+  const { config, file } = readProcessor(json, llavaNextProcessor, {
+    pattern: 'LlavaNextImageProcessor',
+    what: 'LlavaNextImageProcessor, as LLaVA-NeXT checkpoints have',
+  })
   const { size, crop_size: tile } = config
   const sides = 'shortestEdge' in size ? [size.shortestEdge] : [size.width, size.height]
   const other = [...sides, tile.width, tile.height].find(side => side !== imageSize)

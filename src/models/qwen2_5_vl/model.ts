@@ -5,6 +5,7 @@ import { InputError } from '../../input-error.ts'
 import { type TensorStore, type Weights, weightsAt } from '../../nn/weights.ts'
 import { parseConfig } from '../config.ts'
 import type { Feed, Model, ModelFiles, PreparedImage, VisionModel } from '../model.ts'
+import { instruct } from '../paper.ts'
 import { qwen2 } from '../qwen2/language.ts'
 import { type QwenConfig, qwen2_5VlConfig, type VisionConfig } from './config.ts'
 import { patchTables, windowsOf } from './grid.ts'
@@ -26,7 +27,7 @@ export function qwenModel(files: ModelFiles, config: QwenConfig): Model {
     imageTokenId: config.image_token_id,
     inputSize: baseCells * cellOf(vision),
     defaultLayers: defaultLayers(text.num_hidden_layers),
-    instruct,
+    instruct: withoutVideo,
     plainPrompt,
   }
 }
@@ -36,7 +37,7 @@ function plainPrompt(question: string, images: number, imageToken: string): stri
   const pictures = `<|vision_start|>${imageToken}<|vision_end|>`.repeat(images)
   const turns = [
     'system\nYou are a helpful assistant.<|im_end|>\n',
-    `user\n${pictures}${instruct(question)}<|im_end|>\n`,
+    `user\n${pictures}${withoutVideo(question)}<|im_end|>\n`,
     'assistant\n',
   ]
   return turns.map(turn => `<|im_start|>${turn}`).join('')
@@ -49,12 +50,12 @@ function plainPrompt(question: string, images: number, imageToken: string): stri
  */
 const baseCells = 8
 
-function instruct(question: string): string {
+function withoutVideo(question: string): string {
   if (question.includes(videoToken))
     throw new InputError(
       `question: contains ${videoToken}, and videos are not supported. Ask about a picture.`,
     )
-  return `${question} Answer the question using a single word or phrase.`
+  return instruct(question)
 }
 
 const videoToken = '<|video_pad|>'

@@ -2,15 +2,8 @@ import { z } from 'zod'
 import type { Size } from '../../image/image.ts'
 import type { PreprocessSpec } from '../../image/preprocess.ts'
 import { InputError } from '../../input-error.ts'
-import { size as anySize, expected, parseConfig } from '../config.ts'
-import {
-  clipValues,
-  locateProcessor,
-  optional,
-  processorName,
-  valueFields,
-  valuesOf,
-} from '../image-processor.ts'
+import { size as anySize, expected } from '../config.ts'
+import { clipValues, optional, readProcessor, valueFields, valuesOf } from '../image-processor.ts'
 
 /** The largest pictures that published checkpoints take have 13 megapixels. */
 const mostPixels = 1 << 26
@@ -54,11 +47,10 @@ export interface PixelRange {
  * @param maxPixels overrides what the file says of the most pixels
  */
 export function parseNativeProcessor(json: unknown, maxPixels: number | null = null): NativeProcessor {
-  const located = locateProcessor(json)
-  const { file, settings } = located
-  const names = 'Qwen2VLImageProcessor, as Qwen2-VL and Qwen2.5-VL checkpoints have'
-  processorName(located, 'Qwen2VLImageProcessor', names)
-  const config = parseConfig(nativeProcessor, settings, file)
+  const { config, file } = readProcessor(json, nativeProcessor, {
+    pattern: 'Qwen2VLImageProcessor',
+    what: 'Qwen2VLImageProcessor, as Qwen2-VL and Qwen2.5-VL checkpoints have',
+  })
   const min = config.min_pixels ?? config.size?.shortest_edge ?? 56 * 56
   const max = config.max_pixels ?? config.size?.longest_edge ?? 28 * 28 * 1280
   if (min > max)

@@ -1,7 +1,7 @@
-import { z } from 'zod'
-import { oneLine, quote, WeightsError } from '../error.ts'
+import { oneLine, WeightsError } from '../error.ts'
 import { ask, askAgain, textOf } from './http.ts'
-import { isCommit, type ModelId } from './model-id.ts'
+import { parseListing } from './listing.ts'
+import type { ModelId } from './model-id.ts'
 import type { Hub } from './settings.ts'
 
 /** A model of the hub at one commit. */
@@ -27,11 +27,6 @@ export interface RemoteFile {
 /** Some repositories have tens of thousands of files, with about 100 bytes for each. */
 const MAX_LISTING_BYTES = 50_000_000
 
-const listing = z.object({
-  sha: z.string().refine(isCommit),
-  siblings: z.array(z.object({ rfilename: z.string() })),
-})
-
 /** The files of a model at a revision. */
 export async function openRepository(hub: Hub, model: ModelId, signal?: AbortSignal): Promise<Repository> {
   const address = `${hub.endpoint}/api/models/${model.id}/revision/${encodeURIComponent(model.revision)}`
@@ -39,18 +34,8 @@ export async function openRepository(hub: Hub, model: ModelId, signal?: AbortSig
   const text = await askAgain(signal, async () =>
     textOf(await ask(hub, address, { model, what, signal }), what, MAX_LISTING_BYTES),
   )
-  const { sha, siblings } = parseListing(text, hub)
+  const { sha, siblings } = parseListing(text, hub.endpoint, 'check HF_ENDPOINT')
   return { model, commit: sha, files: new Set(siblings.map(file => file.rfilename)) }
-}
-
-function parseListing(text: string, hub: Hub): z.infer<typeof listing> {
-  try {
-    return listing.parse(JSON.parse(text))
-  } catch {
-    throw new WeightsError(
-      `${hub.endpoint}: answers ${quote(text.slice(0, 40))} where a list of files was asked for; check HF_ENDPOINT.`,
-    )
-  }
 }
 
 /** Size and hash of a file, from the headers of its address. */

@@ -1,178 +1,148 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Context } from '../../../src/decode/context.ts'
-import { greedy } from '../../../src/decode/greedy.ts'
-import { attention, type Reading } from '../../../src/decode/probe.ts'
-import { type EncodedImage, encodeAll, encodeImage } from '../../../src/encode.ts'
+import { attention } from '../../../src/decode/probe.ts'
+import { encodeAll } from '../../../src/encode.ts'
 import { vjp } from '../../../src/grad/grad.ts'
 import { concat, input } from '../../../src/graph/ops.ts'
 import type { Tensor } from '../../../src/graph/tensor.ts'
-import { decodeImage } from '../../../src/image/decode-node.ts'
-import { cropImage, type Image } from '../../../src/image/image.ts'
-import { type Mllm, promptFor } from '../../../src/mllm.ts'
-import type { Prompt, QueryConnector } from '../../../src/models/model.ts'
+import { promptFor } from '../../../src/mllm.ts'
+import type { QueryConnector } from '../../../src/models/model.ts'
 import { float32Value, floats } from '../../../src/onnx/session.ts'
+import { Picture } from '../../../src/picture.ts'
+import { View } from '../../../src/view.ts'
+import { picturePath } from '../fixtures.ts'
+import { type Seen, useModelAt, usePicture } from '../open.ts'
 import {
-  type ExpectedQuestion,
-  elementError,
-  meanOverHeads,
-  picturePath,
-  relativeError,
-} from '../fixtures.ts'
-import { gradientsByHead } from '../gradients-by-head.ts'
-import { useModelAt } from '../open.ts'
-import { cases, modelPath, part, readArrays, readExpected } from './fixtures.ts'
-
-// Stage by stage, from the prompt to the gradients by attention. What maps are made of it is in maps.test.ts.
-
-/** Of float32 against float32. */
-const tolerance = 1e-4
+  expectClose,
+  expectEachClose,
+  generalQuestion,
+  logitsOf,
+  lookerOf,
+  numbered,
+  testAnswers,
+  testAttention,
+  testGradients,
+} from '../stages.ts'
+import { cases, modelPath, readArrays, readExpected } from './fixtures.ts'
 
 describe.each(cases)('InstructBLIP checkpoint %s equals the reference', name => {
-  const expected = readExpected(name)
-  const arrays = readArrays(name)
+  const { prompts, pictures } = readExpected(name)
   const model = useModelAt(modelPath(name))
-  let mllm: Mllm
-  let connector: QueryConnector
-  beforeAll(() => {
-    mllm = model()
-    connector = mllm.model.connector as QueryConnector
-  })
-
-  const close = (actual: Float32Array, key: string): void =>
-    expect(relativeError(actual, arrays(key).data), key).toBeLessThan(tolerance)
 
   it('in the token ids of every prompt, behind the picture, and of every instruction', () => {
-    const { general, questions, queryTokens } = expected.prompts
-    expect(connector.queryTokens).toBe(queryTokens)
+    const { model: made, tokenizer, instructionTokenizer, imageToken } = model()
+    const { general, questions, queryTokens } = prompts
+    expect(made.connector?.queryTokens).toBe(queryTokens)
     for (const { question, ids, instructionIds } of [general, ...questions]) {
-      expect(mllm.instructionTokenizer?.encode(mllm.model.instruct(question))).toEqual(instructionIds)
-      expect(mllm.tokenizer.encode(mllm.model.plainPrompt(question, 1, mllm.imageToken, ''))).toEqual(ids)
+      expect(instructionTokenizer?.encode(made.instruct(question))).toEqual(instructionIds)
+      expect(tokenizer.encode(made.plainPrompt(question, 1, imageToken, ''))).toEqual(ids)
     }
   })
 
   describe.each(['wide', 'tall'] as const)('on the %s picture', key => {
-    let image: Image
-    beforeAll(async () => {
-      image = await decodeImage(picturePath(key))
-    })
+    const seen = usePicture(model, picturePath(key))
+    const arrays = readArrays(name).within(key)
+    const { questions } = pictures[key]
 
     it('in the pixel values', () => {
-      close(mllm.model.vision.preprocess(image).pixelValues, `${key}.pixel_values`)
+      const { pixelValues } = seen.mllm.model.vision.preprocess(seen.image)
+      expectClose(pixelValues, arrays.get('pixel_values').data)
     })
 
     it('in the vision encoder’s features', async () => {
-      const [seen] = await encodeAll(mllm, [mllm.model.vision.preprocess(image)])
-      close(seen!.features.data, `${key}.image_features`)
+      expectClose((await featuresOf(seen)).data, arrays.get('image_features').data)
     })
 
     it('under the general prompt', async () => {
-      const { question, ids } = expected.prompts.general
-      const encoded = await encodeImage(mllm, image, { question })
-      close(encoded.features.data, `${key}.general.query_features`)
-      const prompt = promptFor(mllm, question, [encoded])
-      expect(prompt).toEqual([...rowsOf(encoded), ...ids])
-      close(await logitsOf(new Context(mllm.decoder), prompt), `${key}.general.logits`)
+      const encoded = await seen.encoded(generalQuestion)
+      expectClose(encoded.features.data, arrays.get('general.query_features').data)
+      const prompt = promptFor(seen.mllm, generalQuestion, [encoded])
+      expect(prompt).toEqual([...encoded.runs.flat(), ...prompts.general.ids])
+      const logits = await logitsOf(new Context(seen.mllm.decoder), prompt)
+      expectClose(logits, arrays.get('general.logits').data)
     })
 
-    describe.each([0, 1])('under question %i', i => {
-      const at = `${key}.questions.${i}`
-      const { ids, question } = expected.prompts.questions[i]!
-      const answers = expected.pictures[key].questions[i] as ExpectedQuestion
-      let encoded: EncodedImage
-      let prompt: Prompt
-      let context: Context
-      beforeAll(async () => {
-        encoded = await encodeImage(mllm, image, { question })
-        prompt = promptFor(mllm, question, [encoded])
-        context = new Context(mllm.decoder)
-      })
+    testAttention(seen, { arrays, questions })
+    testAnswers(seen, { arrays, questions }, ({ i, picture, crop, prompt }) =>
+      expect(prompt).toEqual([...picture.runs.flat(), ...crop.runs.flat(), ...prompts.questions[i]!.ids]),
+    )
+    testGradients(seen, { arrays, questions })
 
-      it('in the query tokens, which stand before the text', () => {
-        close(encoded.features.data, `${at}.query_features`)
-        expect(prompt).toEqual([...rowsOf(encoded), ...ids])
-      })
+    describe.each(numbered(questions))('under question %i', (i, { question, token, plain, ...expected }) => {
+      const own = arrays.within(`questions.${i}`)
 
-      it('in the logits and every layer’s attention', async () => {
-        close(await logitsOf(context, prompt), `${at}.logits`)
-        const rows = await probe(context, prompt, attention, mllm)
-        for (const [layer, row] of rows.entries()) {
-          const all = part(arrays(`${at}.attention`), layer)
-          const [heads, width] = all.shape as [number, number]
-          expect(elementError(row, meanOverHeads(all, heads, width)), `layer ${layer}`).toBeLessThan(
-            tolerance,
-          )
-        }
+      it('in the query tokens, which stand before the text', async () => {
+        const encoded = await seen.encoded(question)
+        expectClose(encoded.features.data, own.get('query_features').data)
+        const prompt = promptFor(seen.mllm, question, [encoded])
+        expect(prompt).toEqual([...encoded.runs.flat(), ...prompts.questions[i]!.ids])
       })
 
       it('in the cross-attention of every layer that has one', async () => {
-        const layers = Array.from({ length: connector.layers }, (_, k) => k)
-        const session = await mllm.connector?.attend(attention, layers)
-        const read = floats((await session?.run(await connectorFeeds(image, question)))!, 'attentions')
-        expect(elementError(read, arrays(`${at}.cross_attention`).data)).toBeLessThan(tolerance)
+        const { connector, model } = seen.mllm
+        const layers = [...Array(model.connector?.layers).keys()]
+        const session = await connector!.attend(attention, layers)
+        const read = floats(await session.run(await connectorFeeds(seen, question)), 'attentions')
+        expectEachClose(read, own.get('cross_attention').data)
       })
 
-      it.each(['likeliest', 'fed'] as const)(
-        'in dv/dA_st and dv/dA_ti of every head, %s token',
-        async source => {
-          const target = source === 'fed' ? answers.token : null
-          const gradients = await probe(context, prompt, gradientsByHead, mllm, target)
-          const tokens = connector.queryTokens
-          const rows = gradients.flatMap(row => [...row.subarray(0, tokens)])
-          close(Float32Array.from(rows), `${at}.attention_gradient`)
+      it.each([null, token])('in dv/dA_ti of every head of these, target %s', async target => {
+        const { mllm } = seen
+        const connector = mllm.model.connector as QueryConnector
+        const context = new Context(mllm.decoder)
+        context.keepLayerInputs()
+        await context.hold(promptFor(mllm, question, [await seen.encoded(question)]))
+        const byRow = await context.inputGradient({ target })
+        const [tokens, width] = [connector.queryTokens, mllm.model.language.hiddenSize]
+        const gradient = float32Value(byRow.subarray(0, tokens * width), [tokens, width])
+        const session = await mllm.engine.open({ outputs: { gradients: crossGradients(connector) } })
+        const outputs = await session.run({ ...(await connectorFeeds(seen, question)), gradient })
+        await session.release()
+        expectClose(floats(outputs, 'gradients'), own.get('cross_gradient').data)
+      })
 
-          context.keepLayerInputs()
-          await context.hold(prompt)
-          const byRow = await context.inputGradient({ target })
-          const width = mllm.model.language.hiddenSize
-          const gradient = float32Value(byRow.subarray(0, tokens * width), [tokens, width])
-          const session = await mllm.engine.open({ outputs: { gradients: crossGradients(connector) } })
-          const outputs = await session.run({ ...(await connectorFeeds(image, question)), gradient })
-          await session.release()
-          close(floats(outputs, 'gradients'), `${at}.cross_gradient`)
-        },
-      )
+      it('in the answer-to-image attention A_si of all pairs of layers', async () => {
+        const picture = await seen.picture()
+        const maps = await picture.attention(question, { layers: 'all', connectorLayers: 'all' })
+        const all = Float32Array.from(maps.flatMap(({ values }) => [...values]))
+        expectClose(all, own.get('image_attention').data)
+      })
 
-      it('in the answers, without and with the crop', async () => {
-        expect(await answer(context, prompt, mllm)).toEqual(withoutEnd(answers.plain.tokens, mllm))
-        expect(mllm.tokenizer.decode(answers.plain.tokens)).toBe(answers.plain.text)
-        const region = cropImage(image, answers.crops.mean.box as NonNullable<typeof answers.crops.mean.box>)
-        const crop = await encodeImage(mllm, region, { question })
-        const both = promptFor(mllm, question, [encoded, crop])
-        expect(both).toEqual([...rowsOf(encoded), ...rowsOf(crop), ...ids])
-        const [steps] = arrays(`${at}.with_crop_logits`).shape as [number]
-        expect(steps).toBeGreaterThan(0)
-        const logits = await logitsOf(context, both)
-        const first = part(arrays(`${at}.with_crop_logits`), 0).data
-        expect(relativeError(logits, first)).toBeLessThan(tolerance)
-        expect(await answer(context, both, mllm)).toEqual(withoutEnd(answers.withCrop.tokens, mllm))
+      it('with grad-att of a target, after the plain answer, whose prefill it goes back through', async () => {
+        const options = { method: 'grad-att', target: token } as const
+        const { values } = (await (await seen.picture()).look(question, options)).importance!
+        using fresh = await Picture.see(seen.mllm, seen.image)
+        const asked = await fresh.ask(question, { method: 'grad-att' })
+        expectClose(asked.importance?.values, values)
+        expect(asked.plainAnswer).toBe(plain.text.trim())
+      })
+
+      it.each([null, token])('in dv/dx of every pixel, target %s', async target => {
+        const view = await View.see(seen.mllm, seen.image)
+        const looker = lookerOf(view, seen.mllm, question, target)
+        expectClose((await looker.pixelGradient())[0], own.get('pixel_gradient').data)
+        const [general] = await looker.generalPixelGradient()
+        expectClose(general, arrays.get('general.pixel_gradient').data)
+      })
+
+      it.each(['paper', 'code'] as const)('in the map of a picture seen for pure-grad, %s', async variant => {
+        using picture = await Picture.see(seen.mllm, seen.image, { method: 'pure-grad' })
+        const look = await picture.look(question, { method: 'pure-grad', variant })
+        expectClose(look.importance?.values, own.get(`pure_gradient.${variant}`).data)
+        const { box, reason } = expected.pureGradientCrops[variant]
+        expect(look).toMatchObject({ crop: box, cropReason: reason, layers: [], connectorLayers: [] })
       })
     })
   })
-
-  async function connectorFeeds(image: Image, question: string) {
-    const [seen] = await encodeAll(mllm, [mllm.model.vision.preprocess(image)])
-    return mllm.connector!.feeds(seen!.features, mllm.model.instruct(question))
-  }
 })
 
-const rowsOf = ({ runs }: EncodedImage): Prompt => runs.flat()
-
-async function logitsOf(context: Context, prompt: Prompt): Promise<Float32Array> {
-  await context.hold(prompt.slice(0, -1))
-  return context.append(prompt.slice(-1))
+async function featuresOf({ mllm, image }: Seen) {
+  const [encoded] = await encodeAll(mllm, [mllm.model.vision.preprocess(image)])
+  return encoded!.features
 }
 
-async function probe(
-  context: Context,
-  prompt: Prompt,
-  reading: Reading,
-  { model }: Mllm,
-  target: number | null = null,
-): Promise<Float32Array[]> {
-  await context.hold(prompt.slice(0, -1))
-  const layers = Array.from({ length: model.language.layers }, (_, i) => i)
-  return context.probe(prompt.at(-1) as Prompt[number], layers, { reading, target })
-}
+const connectorFeeds = async (seen: Seen, question: string) =>
+  seen.mllm.connector!.feeds(await featuresOf(seen), seen.mllm.model.instruct(question))
 
 /** dv/dA_ti of every head, [K*H,Q,T], of what reaches the query tokens. */
 function crossGradients(connector: QueryConnector): Tensor {
@@ -180,14 +150,3 @@ function crossGradients(connector: QueryConnector): Tensor {
   const queries = cuts.query_features as Tensor
   return concat(vjp(queries, input('gradient', 'float32', queries.shape), attentions), 0)
 }
-
-async function answer(context: Context, prompt: Prompt, mllm: Mllm): Promise<number[]> {
-  const { maxPositions } = mllm.model.language
-  const tokens: number[] = []
-  const options = { maxNewTokens: 20, endTokenIds: mllm.endTokenIds, maxPositions }
-  for await (const token of greedy(context, prompt, options)) tokens.push(token)
-  return tokens
-}
-
-const withoutEnd = (tokens: readonly number[], mllm: Mllm): readonly number[] =>
-  mllm.endTokenIds.includes(tokens.at(-1) as number) ? tokens.slice(0, -1) : tokens

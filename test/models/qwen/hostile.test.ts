@@ -1,33 +1,15 @@
-import { readdirSync } from 'node:fs'
 import { describe, expect, it, test } from 'vitest'
-import type { OpenOptions } from '../../../src/load-node.ts'
 import { ViCrop } from '../../../src/vicrop.ts'
-import { temporaryFolder } from '../../weights/temporary.ts'
-import { alteredFrom, type HeaderEntry, setHeader, setJson } from '../altered.ts'
+import { alteredFrom, type Change, config, setJson, without, withReversedShape } from '../altered.ts'
 import { modelPath as llavaPath } from '../fixtures.ts'
-import { type CaseName, modelPath } from './fixtures.ts'
+import { refusal, testRefusals, unsupported } from '../refusal.ts'
+import { modelPath } from './fixtures.ts'
 
-type Change = (folder: string) => void
-
-/** What opening a checkpoint is refused with: one line, and nothing is left behind. */
-async function refusal(change: Change, name: CaseName = 'base', options: OpenOptions = {}): Promise<string> {
-  const [folder, cacheFolder] = [alteredFrom(modelPath(name), change), temporaryFolder()]
-  const error = await ViCrop.open(folder, { cacheFolder, ...options }).then(
-    () => expect.unreachable('it was opened'),
-    (error: Error) => error,
-  )
-  expect(error.message).toMatch(/^[^\p{Cc}\u2028\u2029]{10,700}$/u)
-  expect(readdirSync(cacheFolder)).toEqual([])
-  return error.message.replaceAll(folder, 'FOLDER')
-}
-
-const config = (fields: Record<string, unknown>): Change => setJson('config.json', fields)
 const vision = (fields: Record<string, unknown>): Change => config({ vision_config: fields })
 const processor = (fields: Record<string, unknown>): Change => setJson('preprocessor_config.json', fields)
-const unsupported = 'Is it damaged, or of a model that is not supported?'
 
 describe('a config', () => {
-  test.each<[what: string, change: Change, message: string]>([
+  testRefusals(modelPath('base'), '%s is refused', [
     [
       'whose rotary sections do not fill a head',
       config({ rope_scaling: { mrope_section: [1, 1, 1] } }),
@@ -36,22 +18,22 @@ describe('a config', () => {
     [
       'with rotary sections without end',
       config({ rope_scaling: { mrope_section: Array(1000).fill(0) } }),
-      `config.json: "text_config.mrope_section": expected at most 64, found`,
+      `config.json: "text_config.mrope_section": expected at most 64, found [${'0,'.repeat(39)}0…. ${unsupported}`,
     ],
     [
       'with rotary positions of a kind that is not supported',
       config({ rope_scaling: { type: 'yarn', factor: 4 } }),
-      `config.json: "text_config.rope_scaling.rope_type": expected`,
+      /^config\.json: "text_config\.rope_scaling\.rope_type": expected "/,
     ],
     [
       'with rotary settings that are none',
       config({ rope_scaling: 'mrope' }),
-      'config.json: "text_config.rope_scaling": expected an object, found "mrope".',
+      `config.json: "text_config.rope_scaling": expected an object, found "mrope". ${unsupported}`,
     ],
     [
       'with sliding windows',
       config({ use_sliding_window: true, max_window_layers: 1 }),
-      'config.json: "text_config.use_sliding_window": sliding windows in the language model are not supported',
+      `config.json: "text_config.use_sliding_window": sliding windows in the language model are not supported, and published checkpoints have none. ${unsupported}`,
     ],
     [
       'whose parts are of different width',
@@ -61,54 +43,52 @@ describe('a config', () => {
     [
       'whose vision heads have no room for rows and columns',
       vision({ num_heads: 5 }),
-      'config.json: "vision_config.num_heads": hidden_size / num_heads must be a multiple of 4',
+      `config.json: "vision_config.num_heads": hidden_size / num_heads must be a multiple of 4 for rotary rows and columns. ${unsupported}`,
     ],
     [
       'with a window smaller than a cell',
       vision({ window_size: 3 }),
-      'config.json: "vision_config.window_size": smaller than a cell, spatial_merge_size * patch_size.',
+      `config.json: "vision_config.window_size": smaller than a cell, spatial_merge_size * patch_size. ${unsupported}`,
     ],
     [
       'with a window of more patches than can be seen at once',
       vision({ window_size: 100 }),
-      'config.json: "vision_config.window_size": more than 48 patches.',
+      `config.json: "vision_config.window_size": more than 48 patches. ${unsupported}`,
     ],
     [
       'with layers that are no list',
       vision({ fullatt_block_indexes: 7 }),
-      'config.json: "vision_config.fullatt_block_indexes": expected a list of layers, found 7.',
+      `config.json: "vision_config.fullatt_block_indexes": expected a list of layers, found 7. ${unsupported}`,
     ],
     [
       'with more layers than any model',
       vision({ depth: 1e6 }),
-      'config.json: "vision_config.depth": expected at most 1024, found 1000000.',
+      `config.json: "vision_config.depth": expected at most 1024, found 1000000. ${unsupported}`,
     ],
     [
       'with patches larger than any picture',
       vision({ patch_size: 4096 }),
-      'config.json: "vision_config.patch_size": expected at most 128, found 4096.',
+      `config.json: "vision_config.patch_size": expected at most 128, found 4096. ${unsupported}`,
     ],
     [
       'with four channels of colour',
       vision({ in_chans: 4 }),
-      'config.json: "vision_config.in_channels": expected 3, found 4.',
+      `config.json: "vision_config.in_channels": expected 3, found 4. ${unsupported}`,
     ],
     [
       'without parts',
       config({ vision_config: 3 }),
-      'config.json: "vision_config": expected an object, found 3.',
+      `config.json: "vision_config": expected an object, found 3. ${unsupported}`,
     ],
-  ])('%s is refused', async (_, change, message) => {
-    expect(await refusal(change)).toContain(message)
-  })
+  ])
 })
 
 describe('an image processor', () => {
-  test.each<[what: string, change: Change, message: string]>([
+  testRefusals(modelPath('base'), '%s is refused', [
     [
       'of another model',
       processor({ image_processor_type: 'CLIPImageProcessor' }),
-      'preprocessor_config.json: "image_processor_type": expected Qwen2VLImageProcessor, as Qwen2-VL and Qwen2.5-VL checkpoints have, found "CLIPImageProcessor".',
+      `preprocessor_config.json: "image_processor_type": expected Qwen2VLImageProcessor, as Qwen2-VL and Qwen2.5-VL checkpoints have, found "CLIPImageProcessor". ${unsupported}`,
     ],
     [
       'with other patches than the model',
@@ -118,7 +98,7 @@ describe('an image processor', () => {
     [
       'that joins other patches than the model',
       processor({ merge_size: 1 }),
-      'processor: merge_size is 1, but config.json: vision_config.spatial_merge_size is 2.',
+      'processor: merge_size is 1, but config.json: vision_config.spatial_merge_size is 2. Do the two files belong together?',
     ],
     [
       'with more pixels at least than at most',
@@ -128,23 +108,15 @@ describe('an image processor', () => {
     [
       'with pixels without end',
       processor({ max_pixels: 1e12 }),
-      'preprocessor_config.json: "max_pixels": expected at most 67108864, found 1000000000000.',
+      `preprocessor_config.json: "max_pixels": expected at most 67108864, found 1000000000000. ${unsupported}`,
     ],
     [
       'that leaves pictures as they are',
       processor({ do_resize: false }),
-      'preprocessor_config.json: "do_resize": expected true, as the sides of a picture must be multiples of a cell, found false.',
+      `preprocessor_config.json: "do_resize": expected true, as the sides of a picture must be multiples of a cell, found false. ${unsupported}`,
     ],
-  ])('%s is refused', async (_, change, message) => {
-    expect(await refusal(change)).toContain(message)
-  })
+  ])
 })
-
-const without = (name: string): Change =>
-  setHeader(header => {
-    header[`${name}.renamed`] = header[name] as HeaderEntry
-    delete header[name]
-  })
 
 describe('weights', () => {
   test.each([
@@ -154,30 +126,33 @@ describe('weights', () => {
     'visual.patch_embed.proj.weight',
     'lm_head.weight',
   ])('without %s are refused', async name => {
-    expect(await refusal(without(name))).toMatch(`model.safetensors: tensor "${name}" not found. Nearest: "`)
-  })
-
-  it('of another shape are refused, those of the convolution over time too', async () => {
-    const name = 'visual.patch_embed.proj.weight'
-    const change = setHeader(header => (header[name] as HeaderEntry).shape.reverse())
-    expect(await refusal(change)).toBe(
-      `model.safetensors: tensor "${name}" has shape [2,2,2,3,24], the config asks for [24,3,2,2,2]. Is config.json of another checkpoint?`,
+    expect(await refusal(alteredFrom(modelPath('base'), without(name)))).toMatch(
+      `model.safetensors: tensor "${name}" not found. Nearest: "`,
     )
   })
+
+  const convolution = 'visual.patch_embed.proj.weight'
+  testRefusals(modelPath('base'), 'of another shape are refused, those of %s too', [
+    [
+      'the convolution over time',
+      withReversedShape(convolution),
+      `model.safetensors: tensor "${convolution}" has shape [2,2,2,3,24], the config asks for [24,3,2,2,2]. Is config.json of another checkpoint?`,
+    ],
+  ])
 })
 
 it('a way to fit pictures to a square is refused by a model that takes them as they are', async () => {
-  expect(await refusal(() => {}, 'base', { fit: 'pad' })).toBe(
+  expect(await refusal(modelPath('base'), { fit: 'pad' })).toBe(
     'fit pad: this model takes pictures in their own proportions. Leave the fit out.',
   )
 })
 
 test.each([
-  ['base', 63, 'max pixels: expected a whole number from 64 to 67108864 for this model, found 63.'],
-  ['base', 1e9, 'max pixels: expected a whole number from 64 to 67108864 for this model, found 1000000000.'],
-  ['base', 99.5, 'max pixels: expected a whole number from 64 to 67108864 for this model, found 99.5.'],
-] as const)('of checkpoint %s, %d pixels at most are refused', async (name, maxPixels, message) => {
-  expect(await refusal(() => {}, name, { maxPixels })).toBe(message)
+  [63, 'max pixels: expected a whole number from 64 to 67108864 for this model, found 63.'],
+  [1e9, 'max pixels: expected a whole number from 64 to 67108864 for this model, found 1000000000.'],
+  [99.5, 'max pixels: expected a whole number from 64 to 67108864 for this model, found 99.5.'],
+])('%d pixels at most are refused', async (maxPixels, message) => {
+  expect(await refusal(modelPath('base'), { maxPixels })).toBe(message)
 })
 
 it('the most pixels are refused by a model with an input of one size', async () => {

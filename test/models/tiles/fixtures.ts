@@ -1,8 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { type ExpectedQuestion as AnyQuestion, type Array32, readArraysOf } from '../fixtures.ts'
-
-// Written by reference/fixtures/make_tiles.py with Hugging Face transformers on PyTorch.
+import { type ExpectedQuestion as AnyQuestion, fixturesIn } from '../fixtures.ts'
 
 export const cases = [
   'llava_next/base',
@@ -13,10 +9,6 @@ export const cases = [
   'smolvlm/base',
 ] as const
 export type CaseName = (typeof cases)[number]
-
-const root = fileURLToPath(new URL('../../fixtures/tiles', import.meta.url))
-export const modelPath = (name: CaseName): string => `${root}/${name}/model`
-export const picturePath = (name: string): string => `${root}/pictures/${name}.png`
 
 export interface ExpectedQuestion extends AnyQuestion {
   readonly ids: number[]
@@ -46,17 +38,4 @@ export interface Expected {
   readonly pictures: Readonly<Record<string, ExpectedPicture>>
 }
 
-export const readExpected = (name: CaseName): Expected =>
-  JSON.parse(readFileSync(`${root}/${name}/fixture.json`, 'utf8'))
-
-/** The arrays of a fixture; null for one that it lacks. */
-export function readArrays(name: CaseName): (key: string) => Array32 | null {
-  const arrays = readArraysOf(`${root}/${name}/fixture.safetensors`)
-  return key => {
-    try {
-      return arrays(key)
-    } catch {
-      return null
-    }
-  }
-}
+export const { modelPath, picturePath, readExpected, readArrays } = fixturesIn<CaseName, Expected>('tiles')

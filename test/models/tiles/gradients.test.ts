@@ -1,98 +1,32 @@
-import { beforeAll, describe, expect, it } from 'vitest'
-import { Context } from '../../../src/decode/context.ts'
-import { positionsOf } from '../../../src/decode/prompt.ts'
-import { type EncodedImage, encodeImage } from '../../../src/encode.ts'
-import { decodeImage } from '../../../src/image/decode-node.ts'
-import type { Image } from '../../../src/image/image.ts'
-import { type Mllm, promptFor } from '../../../src/mllm.ts'
-import type { Prompt } from '../../../src/models/model.ts'
-import { Picture } from '../../../src/picture.ts'
+import { describe, expect, it } from 'vitest'
 import { View } from '../../../src/view.ts'
-import { type Array32, relativeError } from '../fixtures.ts'
-import { gradientsByHead } from '../gradients-by-head.ts'
-import { useModelAt } from '../open.ts'
-import { cases, type ExpectedQuestion, modelPath, picturePath, readArrays, readExpected } from './fixtures.ts'
-
-/** Of float32 against float32, through every layer and back. */
-const tolerance = 1e-4
+import { useModelAt, usePicture } from '../open.ts'
+import { expectClose, lookerOf, numbered, testGradients } from '../stages.ts'
+import { cases, modelPath, picturePath, readArrays, readExpected } from './fixtures.ts'
 
 describe.each(cases)('checkpoint %s: gradients equal the reference', name => {
-  const expected = readExpected(name)
-  const find = readArrays(name)
-  const arrays = (key: string): Array32 => find(key) as Array32
+  const { pictures } = readExpected(name)
   const model = useModelAt(modelPath(name))
-  let mllm: Mllm
-  let layers: number[]
-  beforeAll(() => {
-    mllm = model()
-    layers = Array.from({ length: mllm.model.language.layers }, (_, i) => i)
-  })
 
-  const all = Object.entries(expected.pictures).flatMap(([key, { questions }]) =>
-    questions.map((question, i): [string, number, ExpectedQuestion] => [key, i, question]),
-  )
-  describe.each(all)('on the %s picture, question %i', (key, i, question) => {
-    let image: Image
-    let encoded: EncodedImage
-    let picture: Picture
-    beforeAll(async () => {
-      image = await decodeImage(picturePath(key))
-      encoded = await encodeImage(mllm, image)
-      picture = await Picture.see(mllm, image)
-    })
+  const asked = Object.entries(pictures).filter(([, { questions }]) => questions.length > 0)
+  describe.each(asked)('on the %s picture', (key, { questions, levels }) => {
+    const seen = usePicture(model, picturePath(key))
+    const arrays = readArrays(name).within(key)
+    testGradients(seen, { arrays, questions })
 
-    it.each([null, question.token])('in dv/dA of every layer and head, target %s', async target => {
-      const prompt = promptFor(mllm, question.question, [encoded])
-      const context = new Context(mllm.decoder)
-      await context.hold(prompt.slice(0, -1))
-      const options = { reading: gradientsByHead, target }
-      const rows = await context.probe(prompt.at(-1) as Prompt[number], layers, options)
-      const at = positionsOf(prompt, encoded.features)
-      const { data } = arrays(`${key}.questions.${i}.attention_gradient`)
-      const ofImage = Float32Array.from(rows.flatMap(row => at.map(position => row[position] as number)))
-      const size = data.length / layers.length
-      for (const layer of layers) {
-        const part = (whole: Float32Array): Float32Array => whole.subarray(layer * size, (layer + 1) * size)
-        expect(relativeError(part(ofImage), part(data)), `layer ${layer}`).toBeLessThan(tolerance)
-      }
-    })
-
-    it('in the gradient-weighted attention and the crop of each layer and of all', async () => {
-      const { data, shape } = arrays(`${key}.questions.${i}.gradient_attention`)
-      const cells = shape[1] as number
-      for (const layer of layers) {
-        const look = await picture.look(question.question, { method: 'grad-att', layers: [layer] })
-        const row = data.subarray(layer * cells, (layer + 1) * cells)
-        expect(relativeError(look.importance?.values as Float32Array, row)).toBeLessThan(tolerance)
-        const { box, reason } = question.gradientCrops.layers[layer]!
-        expect(look).toMatchObject({ crop: box, cropReason: reason })
-      }
-      const together = await picture.look(question.question, { method: 'grad-att', layers })
-      expect(together.crop).toEqual(question.gradientCrops.mean.box)
-    })
-
-    const batches = find(`${key}.questions.${i}.pixel_gradient.0`) === null ? [] : [1, 2, 100]
-    it.each(batches)('in dv/dx of every pixel, %i views at once', async views => {
-      const limited = { ...mllm, vision: { ...mllm.vision, viewsAtOnce: () => views } }
-      const view = await View.seeForGradients(limited, image)
-      const context = new Context(mllm.decoder)
-      const looker = view.looker(context, { question: question.question, target: null, signal: undefined })
-      const check = (levels: readonly Float32Array[], prompt: string): void => {
-        for (const [level, gradient] of levels.entries()) {
-          const { data } = arrays(`${key}.${prompt}.pixel_gradient.${level}`)
-          expect(relativeError(gradient, data), `level ${level}`).toBeLessThan(tolerance)
-        }
-      }
-      check(await looker.pixelGradient(), `questions.${i}`)
-      check(await looker.generalPixelGradient(), 'general')
-    })
-
-    it.each(['paper', 'code'] as const)('in the input gradient’s map and crop, variant %s', async variant => {
-      const look = await picture.look(question.question, { method: 'pure-grad', variant })
-      const reference = arrays(`${key}.questions.${i}.pure_gradient.${variant}`).data
-      expect(relativeError(look.importance?.values as Float32Array, reference)).toBeLessThan(tolerance)
-      const { box, reason } = question.pureGradientCrops[variant]
-      expect(look).toMatchObject({ crop: box, cropReason: reason, variant })
+    const kept = numbered(questions).filter(([i]) => arrays.has(`questions.${i}.pixel_gradient.0`))
+    describe.each(kept)('under question %i', (i, { question }) => {
+      it.each([1, 2, 100])('in dv/dx of every pixel, %i views at once', async views => {
+        const limited = { ...seen.mllm, vision: { ...seen.mllm.vision, viewsAtOnce: () => views } }
+        const view = await View.seeForGradients(limited, seen.image)
+        const looker = lookerOf(view, limited, question, null)
+        const [own, general] = [await looker.pixelGradient(), await looker.generalPixelGradient()]
+        expect([own.length, general.length]).toEqual([levels, levels])
+        for (const [level, gradient] of own.entries())
+          expectClose(gradient, arrays.get(`questions.${i}.pixel_gradient.${level}`).data, `level ${level}`)
+        for (const [level, gradient] of general.entries())
+          expectClose(gradient, arrays.get(`general.pixel_gradient.${level}`).data, `level ${level}`)
+      })
     })
   })
 })

@@ -1,29 +1,12 @@
-import { readdirSync } from 'node:fs'
-import { describe, expect, it, test } from 'vitest'
-import type { OpenOptions } from '../../../src/load-node.ts'
+import { describe, expect, it } from 'vitest'
 import { ViCrop } from '../../../src/vicrop.ts'
 import { temporaryFolder } from '../../weights/temporary.ts'
-import { alteredFrom, type HeaderEntry, setHeader, setJson } from '../altered.ts'
-import { type CaseName, modelPath, picturePath } from './fixtures.ts'
+import { alteredFrom, type Change, config, setJson, setTensor, without } from '../altered.ts'
+import { refusal, testRefusals, unsupported } from '../refusal.ts'
+import { modelPath, picturePath } from './fixtures.ts'
 
-type Change = (folder: string) => void
-
-/** What opening a checkpoint is refused with: one line, and nothing is left behind. */
-async function refusal(name: CaseName, change: Change, options: OpenOptions = {}): Promise<string> {
-  const [folder, cacheFolder] = [alteredFrom(modelPath(name), change), temporaryFolder()]
-  const error = await ViCrop.open(folder, { cacheFolder, ...options }).then(
-    () => expect.unreachable('it was opened'),
-    (error: Error) => error,
-  )
-  expect(error.message).toMatch(/^[^\p{Cc}\u2028\u2029]{10,700}$/u)
-  expect(readdirSync(cacheFolder)).toEqual([])
-  return error.message
-}
-
-const config = (fields: Record<string, unknown>): Change => setJson('config.json', fields)
 const processor = (fields: Record<string, unknown>): Change =>
   setJson('processor_config.json', { image_processor: fields })
-const unsupported = 'Is it damaged, or of a model that is not supported?'
 const together = 'Do the two files belong together?'
 const published = [
   [28, 56],
@@ -35,7 +18,7 @@ const published = [
 const file = 'processor_config.json, image_processor'
 
 describe('a LLaVA-NeXT checkpoint is refused', () => {
-  test.each<[what: string, change: Change, message: string]>([
+  testRefusals(modelPath('llava_next/base'), '%s', [
     [
       'with the class token among its features, which the reference cannot tile',
       config({ vision_feature_select_strategy: 'full' }),
@@ -93,33 +76,25 @@ describe('a LLaVA-NeXT checkpoint is refused', () => {
     ],
     [
       'without the token that ends a row',
-      setHeader(header => {
-        header.renamed = header.image_newline as HeaderEntry
-        delete header.image_newline
-      }),
+      without('image_newline'),
       'model.safetensors: tensor "model.image_newline" not found.',
     ],
     [
       'whose token that ends a row is of another width',
-      setHeader(header => {
-        const entry = header.image_newline as HeaderEntry
-        entry.shape = [16, 2]
-      }),
+      setTensor('image_newline', { shape: [16, 2] }),
       'model.safetensors: tensor "image_newline" has shape [16,2], the config asks for [32]. Is config.json of another checkpoint?',
     ],
-  ])('%s', async (_, change, message) => {
-    expect(await refusal('llava_next/base', change)).toBe(message)
-  })
+  ])
 
   it('with a fit, as it sees the whole of any picture', async () => {
-    expect(await refusal('llava_next/base', () => {}, { fit: 'pad' })).toBe(
+    expect(await refusal(modelPath('llava_next/base'), { fit: 'pad' })).toBe(
       'fit "pad": a llava_next model always sees the whole picture. Leave the fit out.',
     )
   })
 })
 
 describe('an Idefics3 checkpoint is refused', () => {
-  test.each<[what: string, change: Change, message: string]>([
+  testRefusals(modelPath('idefics3/base'), '%s', [
     [
       'whose scale does not divide its patches',
       config({ scale_factor: 3 }),
@@ -162,18 +137,13 @@ describe('an Idefics3 checkpoint is refused', () => {
     ],
     [
       'whose connector has another scale',
-      setHeader(header => {
-        const entry = header['model.connector.modality_projection.proj.weight'] as HeaderEntry
-        entry.shape = [64, 48]
-      }),
+      setTensor('model.connector.modality_projection.proj.weight', { shape: [64, 48] }),
       'model.safetensors: tensor "model.connector.modality_projection.proj.weight" has shape [64,48], the config asks for [32,96]. Is config.json of another checkpoint?',
     ],
-  ])('%s', async (_, change, message) => {
-    expect(await refusal('idefics3/base', change)).toBe(message)
-  })
+  ])
 
   it('with a fit, as it sees the whole of any picture', async () => {
-    expect(await refusal('smolvlm/base', () => {}, { fit: 'crop' })).toBe(
+    expect(await refusal(modelPath('smolvlm/base'), { fit: 'crop' })).toBe(
       'fit "crop": a smolvlm model always sees the whole picture. Leave the fit out.',
     )
   })

@@ -1,0 +1,253 @@
+import { checkTextSize, MAX_TEXT_BYTES, missingFile, parseJson, parseText } from './checkpoint.ts'
+import { oneLine, WeightsError } from './error.ts'
+import type { BringOptions, WebFiles } from './files-web.ts'
+import { parseListing } from './hub/listing.ts'
+import { formatModelId, type ModelId } from './hub/model-id.ts'
+import { type Download, findKept, keep } from './kept-web.ts'
+import { type ByteSource, readSafetensors } from './safetensors.ts'
+
+/** Headers of most files of weights are smaller, so that one request reads them. */
+const FIRST_BYTES = 128 * 1024
+
+const HUB = 'https://huggingface.co'
+
+/** The files of a checkpoint in a folder on the web. */
+export function openAddress(folder: URL, signal: AbortSignal | undefined): WebFiles {
+  return remoteFiles({ name: folder.href, addressOf: name => below(folder, name), listed: null, signal })
+}
+
+/** The files of a model of the hub, at the commit that its revision stands for now. */
+export async function openHub(model: ModelId, signal: AbortSignal | undefined): Promise<WebFiles> {
+  const name = formatModelId(model)
+  const address = new URL(`${HUB}/api/models/${model.id}/revision/${encodeURIComponent(model.revision)}`)
+  const response = await ask(address, signal)
+  if (response === null)
+    throw new WeightsError(`${name}: there is no such model on ${HUB}; check the spelling.`)
+  const text = await readText(response, `the files of ${name}`)
+  const { sha, siblings } = parseListing(text, HUB, 'try again later')
+  const folder = new URL(`${HUB}/${model.id}/resolve/${sha}/`)
+  const listed = new Set(siblings.map(file => file.rfilename))
+  return remoteFiles({ name, addressOf: path => below(folder, path), listed, signal })
+}
+
+/** Whatever the folder's address has behind its path, a signature perhaps, its files' addresses have too. */
+function below(folder: URL, name: string): URL {
+  const address = new URL(folder)
+  const path = name.split('/').map(encodeURIComponent).join('/')
+  address.pathname = `${folder.pathname.replace(/\/$/, '')}/${path}`
+  return address
+}
+
+interface Remote {
+  /** As errors name it. */
+  readonly name: string
+  readonly addressOf: (name: string) => URL
+  /** All files that there are; null: that is found out by asking for them. */
+  readonly listed: ReadonlySet<string> | null
+  readonly signal: AbortSignal | undefined
+}
+
+function remoteFiles({ name: folder, addressOf, listed, signal }: Remote): WebFiles {
+  const texts = remembering(async name => {
+    const response = await ask(addressOf(name), signal)
+    return response && readText(response, name)
+  })
+  const inspect = remembering(name => inspectFile(name, addressOf(name), signal))
+  const isWeights = (name: string): boolean => name.endsWith('.safetensors')
+  const found = async <T>(file: Promise<T | null>, name: string): Promise<T> => {
+    const there = await file
+    if (there === null) throw missingFile(folder, name)
+    return there
+  }
+  return {
+    folder,
+    readText: name => found(texts(name), name),
+    readJson: async name => parseJson(await found(texts(name), name), name),
+    has: async name => {
+      if (listed !== null) return listed.has(name)
+      return (await (isWeights(name) ? inspect(name) : texts(name))) !== null
+    },
+    readTensors: async name => readSafetensors(await found(inspect(name), name)),
+    bring: async (names, options) => {
+      const files = await Promise.all(names.map(name => found(inspect(name), name)))
+      return bringFiles(files, options)
+    },
+  }
+}
+
+/** Asks for each name once. */
+function remembering<T>(ask: (name: string) => Promise<T>): (name: string) => Promise<T> {
+  const asked = new Map<string, Promise<T>>()
+  return name => {
+    const answer = asked.get(name) ?? ask(name)
+    asked.set(name, answer)
+    return answer
+  }
+}
+
+interface RemoteFile extends ByteSource, Download {}
+
+/** What there is to know of a file before all of it is downloaded. */
+async function inspectFile(
+  file: string,
+  address: URL,
+  signal: AbortSignal | undefined,
+): Promise<RemoteFile | null> {
+  const response = await ask(address, signal, { from: 0, length: FIRST_BYTES })
+  if (response === null) return null
+  const [size, version] = [sizeOf(response, file), versionOf(response)]
+  const first = await readRange(response, file, 0, Math.min(FIRST_BYTES, size))
+  const read = async (offset: number, length: number): Promise<Uint8Array> => {
+    if (offset + length <= first.length) return first.slice(offset, offset + length)
+    const answer = await ask(address, signal, { from: offset, length })
+    return answer === null ? new Uint8Array() : readRange(answer, file, offset, length)
+  }
+  return { file, address, size, version, read }
+}
+
+/** Downloads what is not kept from an earlier time. */
+async function bringFiles(
+  files: readonly RemoteFile[],
+  { onProgress, signal }: BringOptions,
+): Promise<ReadonlyMap<string, Blob>> {
+  const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
+  let doneBytes = 0
+  const brought = new Map<string, Blob>()
+  for (const file of files) {
+    const kept = await findKept(file)
+    signal?.throwIfAborted()
+    if (kept !== null) doneBytes += kept.size
+    const onBytes = (bytes: number): void => {
+      doneBytes += bytes
+      onProgress?.({ doneBytes, totalBytes })
+    }
+    brought.set(file.file, kept ?? (await download(file, onBytes, signal)))
+  }
+  return brought
+}
+
+async function download(
+  file: RemoteFile,
+  onBytes: (bytes: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<Blob> {
+  const response = await ask(file.address, signal)
+  if (response?.body == null || versionOf(response) !== file.version)
+    throw new WeightsError(`${file.file}: was changed while it was read; open the model again.`)
+  const counting = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(part, controller) {
+      onBytes(part.length)
+      controller.enqueue(part)
+    },
+  })
+  const blob = await keep(file, response.body.pipeThrough(counting), signal).catch(error => {
+    throw cut(file.file, error)
+  })
+  if (blob.size === file.size) return blob
+  throw new WeightsError(
+    `${file.file}: ${blob.size} of ${file.size} bytes came; check the server, and open the model again.`,
+  )
+}
+
+interface Range {
+  readonly from: number
+  readonly length: number
+}
+
+/**
+ * @returns null when there is no such file
+ * @throws WeightsError when the server cannot be reached, or answers something else
+ */
+async function ask(address: URL, signal: AbortSignal | undefined, range?: Range): Promise<Response | null> {
+  signal?.throwIfAborted()
+  const where = `${address.origin}${address.pathname}`
+  const headers = {
+    // Not a page: some servers have one to show for every address.
+    accept: 'application/json, application/octet-stream, text/plain',
+    ...(range === undefined ? {} : { range: `bytes=${range.from}-${range.from + range.length - 1}` }),
+  }
+  const request = { headers, cache: 'no-cache', ...(signal === undefined ? {} : { signal }) } as const
+  const response = await fetch(address, request).catch(error => {
+    throw new WeightsError(
+      `${where}: cannot be reached (${oneLine(error.message)}); check the address, and that its server lets pages of other sites read it (CORS).`,
+    )
+  })
+  const isPage = response.headers.get('content-type')?.startsWith('text/html') === true
+  if (response.ok && !isPage) return response
+  await response.body?.cancel().catch(() => {})
+  if (response.status === 404 || response.ok) return null
+  if (response.status === 401 || response.status === 403)
+    throw new WeightsError(
+      `${where}: may not be read without a login, if it is there (${response.status}); check the address, or download the model and choose its files.`,
+    )
+  throw new WeightsError(`${where}: the server answers ${response.status}; check the address.`)
+}
+
+/** Of the whole file, whatever part of it comes. */
+function sizeOf({ status, headers }: Response, name: string): number {
+  const stated =
+    status === 206
+      ? /\/(\d{1,15})$/.exec(headers.get('content-range') ?? '')?.[1]
+      : headers.get('content-length')
+  if (stated != null && headers.get('content-encoding') === null) return Number(stated)
+  throw new WeightsError(
+    `${name}: the server does not state its size; have it send Content-Length, uncompressed, and to other sites Content-Range.`,
+  )
+}
+
+function versionOf({ headers }: Response): string | null {
+  const [etag, modified] = [headers.get('etag'), headers.get('last-modified')]
+  return etag === null && modified === null ? null : JSON.stringify([etag, modified])
+}
+
+async function readText(response: Response, name: string): Promise<string> {
+  checkTextSize(Number(response.headers.get('content-length') ?? 0), name)
+  const bytes = await readStream(response, name, 0, MAX_TEXT_BYTES + 1)
+  checkTextSize(bytes.length, name)
+  return parseText(bytes, name)
+}
+
+/** The bytes asked for; a server without ranges sends the file from its start. */
+const readRange = (response: Response, name: string, offset: number, length: number): Promise<Uint8Array> =>
+  readStream(response, name, response.status === 206 ? 0 : offset, length)
+
+/** Up to `length` bytes of an answer behind the first `skip`, without reading on. */
+async function readStream(
+  { body }: Response,
+  name: string,
+  skip: number,
+  length: number,
+): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let [at, taken] = [0, 0]
+  const reader = body?.getReader()
+  try {
+    while (taken < length) {
+      const { value } = (await reader?.read()) ?? {}
+      if (value === undefined) break
+      const part = value.subarray(Math.max(0, skip - at), Math.max(0, skip - at) + length - taken)
+      at += value.length
+      taken += part.length
+      parts.push(part)
+    }
+  } catch (error) {
+    throw cut(name, error)
+  }
+  await reader?.cancel().catch(() => {})
+  return joined(parts, taken)
+}
+
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
+const cut = (name: string, error: unknown): WeightsError =>
+  new WeightsError(
+    `${name}: the download broke off (${oneLine((error as Error).message)}); check the connection, and open the model again.`,
+  )
