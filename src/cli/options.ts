@@ -171,6 +171,11 @@ function parseRange(text: string): number[] {
   return Array.from({ length: to - from + 1 }, (_, i) => from + i)
 }
 
+export function parseCount(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+  throw new Error(`"${text}" is not a number from 1 on.`)
+}
+
 function parsePixels(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text)
   throw new Error(`"${text}" is no number of pixels. Give a whole number such as 1003520.`)

@@ -21,7 +21,7 @@ import { serverLog } from './server-log.ts'
 const drainMs = 10_000
 
 /** Serves until it is interrupted or told to end, and ends when what it has taken in is answered. */
-export async function runServer(flags: ServeFlags, interrupted: AbortSignal): Promise<void> {
+export async function runServer(flags: ServeFlags, version: string, interrupted: AbortSignal): Promise<void> {
   const keys = await readKeys(flags)
   const end = endOf(interrupted)
   const progress = startProgress('opening the model')
@@ -29,7 +29,7 @@ export async function runServer(flags: ServeFlags, interrupted: AbortSignal): Pr
   const log = serverLog(flags.logLevel)
   const options = await appOptions(flags, vicrop, keys)
   await checkDefaults(vicrop, options.defaults)
-  const app = createApp({ ...options, log })
+  const app = createApp({ ...options, version, log })
   const server = await listen(app, flags.host, flags.port)
   process.stdout.write(`vicrop serves ${servedName(flags.model)} at ${server.url}/v1\n`)
   if (keys.length === 0 && !isLoopback(flags.host))
@@ -56,7 +56,7 @@ async function appOptions(
   flags: ServeFlags,
   vicrop: ViCrop,
   keys: readonly string[],
-): Promise<Omit<AppOptions, 'log'>> {
+): Promise<Omit<AppOptions, 'log' | 'version'>> {
   const { method, variant, highRes } = flags
   const layers = await layersOf(flags, vicrop)
   return {

@@ -5,11 +5,12 @@ import type { Logger } from 'pino'
 import { isPublicAddress } from './addresses.ts'
 import { chat } from './chat.ts'
 import { ApiError, errorResponse, toApiError } from './errors.ts'
-import { browserHeaders, hostCheck } from './guards.ts'
+import { browserHeaders, hostCheck, originCheck } from './guards.ts'
 import { imageReader } from './images.ts'
 import { keyCheck } from './keys.ts'
 import { look } from './look.ts'
 import type { LookDefaults } from './look-defaults.ts'
+import { mcpRoute } from './mcp-route.ts'
 import { makeMetrics } from './metrics.ts'
 import { modelEntry } from './openai.ts'
 import { page } from './page.ts'
@@ -22,6 +23,8 @@ import { Work } from './work.ts'
 
 export interface AppOptions {
   readonly vicrop: Seeing
+  /** The version of vicrop, for clients of the Model Context Protocol. */
+  readonly version: string
   /** The name under which it is served. */
   readonly model: string
   readonly defaults: LookDefaults
@@ -78,6 +81,8 @@ export function createApp(options: AppOptions): App {
   addHealth(app, state)
   addGuards(app, options, state)
   addApi(app, options, serving)
+  const mcp = mcpRoute(serving, options.version, options.log)
+  app.all('/mcp', c => mcp.respond(c))
   if (options.page !== null) app.route('/', page(options.page))
   app.notFound(c => errorResponse(new ApiError(404, `${c.req.method} ${c.req.path}: not found.`)))
   app.onError((error, c) => {
@@ -89,6 +94,7 @@ export function createApp(options: AppOptions): App {
     request: app.request,
     drain: () => {
       state.isDraining = true
+      void mcp.close()
     },
   }
 }
@@ -114,8 +120,8 @@ function addHealth(app: Hono<Env>, state: State): void {
 }
 
 function addGuards(app: Hono<Env>, { keys, origins, hosts }: AppOptions, state: State): void {
-  if (origins.length > 0)
-    app.use('/v1/*', cors({ origin: [...origins], exposeHeaders: ['x-request-id', 'retry-after'] }))
+  const letIn = cors({ origin: [...origins], exposeHeaders: ['x-request-id', 'retry-after'] })
+  if (origins.length > 0) for (const path of ['/v1/*', '/mcp']) app.use(path, letIn)
   if (hosts !== null) app.use(hostCheck(hosts))
   const check = keyCheck(keys)
   const guard: MiddlewareHandler = async (c, next) => {
@@ -123,7 +129,8 @@ function addGuards(app: Hono<Env>, { keys, origins, hosts }: AppOptions, state: 
     if (state.isDraining && c.req.method === 'POST') throw shuttingDown()
     await next()
   }
-  for (const path of ['/v1/*', '/metrics']) app.use(path, guard)
+  app.use('/mcp', originCheck(origins))
+  for (const path of ['/v1/*', '/mcp', '/metrics']) app.use(path, guard)
 }
 
 const shuttingDown = (): ApiError =>
