@@ -36,7 +36,7 @@ const program = new Command('vicrop')
   .addCommand(calibrateCommand(interruption.signal))
   .addCommand(modelsCommand(interruption.signal))
   .addCommand(benchCommand(interruption.signal))
-  .addCommand(serveCommand(interruption.signal))
+  .addCommand(serveCommand(version, interruption.signal))
   .addCommand(mcpCommand(version, interruption.signal))
   .configureHelp({ showGlobalOptions: true })
 

@@ -4,7 +4,6 @@ import { isIP } from 'node:net'
 import { basename, resolve } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import ipaddr from 'ipaddr.js'
-import pino from 'pino'
 import { type AppOptions, createApp } from '../server/app.ts'
 import { loopbackHosts } from '../server/guards.ts'
 import { listen } from '../server/listen.ts'
@@ -16,20 +15,21 @@ import { openOptions } from './options.ts'
 import { openingLine, startProgress } from './progress.ts'
 import { layersOf } from './run.ts'
 import type { ServeFlags } from './serve.ts'
+import { serverLog } from './server-log.ts'
 
 /** Over the time of a request, so that those taken in last end by their own limit. */
 const drainMs = 10_000
 
 /** Serves until it is interrupted or told to end, and ends when what it has taken in is answered. */
-export async function runServer(flags: ServeFlags, interrupted: AbortSignal): Promise<void> {
+export async function runServer(flags: ServeFlags, version: string, interrupted: AbortSignal): Promise<void> {
   const keys = await readKeys(flags)
   const end = endOf(interrupted)
   const progress = startProgress('opening the model')
   await using vicrop = await openModel(flags, end.signal, progress.say).finally(progress.stop)
-  const log = pino({ level: flags.logLevel }, pino.destination({ dest: 2, sync: true }))
+  const log = serverLog(flags.logLevel)
   const options = await appOptions(flags, vicrop, keys)
   await checkDefaults(vicrop, options.defaults)
-  const app = createApp({ ...options, log })
+  const app = createApp({ ...options, version, log })
   const server = await listen(app, flags.host, flags.port)
   process.stdout.write(`vicrop serves ${servedName(flags.model)} at ${server.url}/v1\n`)
   if (keys.length === 0 && !isLoopback(flags.host))
@@ -56,7 +56,7 @@ async function appOptions(
   flags: ServeFlags,
   vicrop: ViCrop,
   keys: readonly string[],
-): Promise<Omit<AppOptions, 'log'>> {
+): Promise<Omit<AppOptions, 'log' | 'version'>> {
   const { method, variant, highRes } = flags
   const layers = await layersOf(flags, vicrop)
   return {

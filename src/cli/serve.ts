@@ -37,7 +37,7 @@ export interface ServeFlags extends MapFlags, OpenFlags {
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const
 
-export function serveCommand(signal: AbortSignal): Command {
+export function serveCommand(version: string, signal: AbortSignal): Command {
   const command = new Command('serve')
     .description('Answer questions over HTTP, as servers of the OpenAI API do')
     .option(...modelOption)
@@ -76,7 +76,7 @@ export function serveCommand(signal: AbortSignal): Command {
     .addOption(methodOption())
   return withOpenOptions(withMapOptions(command)).action(async (flags: ServeFlags) => {
     const { runServer } = await import('./run-server.ts')
-    return runServer(flags, signal)
+    return runServer(flags, version, signal)
   })
 }
 

@@ -26,7 +26,12 @@ const graceMs = 500
 const sweepMs = 50
 
 export async function listen(app: App, host: string, port: number): Promise<Listening> {
-  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    overrideGlobalObjects: false,
+    // Of requests of HTTP/1.0, such as the health checks of load balancers, which name none.
+    hostname: 'localhost',
+  }) as Server
   server.keepAliveTimeout = keepAliveMs
   server.headersTimeout = headersMs
   server.requestTimeout = requestMs

@@ -121,6 +121,15 @@ describe('curl', () => {
   })
 })
 
+it('answers health checks of HTTP/1.0, which name no host', async () => {
+  const { url } = await serve(tiny)
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  socket.end('GET /ready HTTP/1.0\r\n\r\n')
+  let text = ''
+  for await (const part of socket) text += part
+  expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
+})
+
 describe('pictures named by URL', () => {
   const body = (url: string): string =>
     JSON.stringify({
