@@ -2,7 +2,7 @@ import type { Benchmark } from '../bench/benchmark.ts'
 import { locate, type OnDisk } from '../bench/files-node.ts'
 import { benchmarks } from '../bench/registry.ts'
 import { type BenchFlags, checkDataFolder, homeOf } from './bench-data.ts'
-import { labelledWithin } from './print.ts'
+import { grouped, labelledWithin } from './print.ts'
 
 /** Prints what there is to know about every benchmark. */
 export async function listBenchmarks({ data, json }: BenchFlags): Promise<void> {
@@ -39,8 +39,6 @@ function toText(benchmark: Benchmark, onDisk: OnDisk | null): string {
   ]
   return `${name}: ${title}\n${labelledWithin(lines, 2)}`
 }
-
-const grouped = (count: number): string => count.toLocaleString('en-US')
 
 function describeCounts({ questionCount, imageCount }: Benchmark): string {
   const questions = questionCount === null ? [] : [`${grouped(questionCount)} questions`]

@@ -1,13 +1,44 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
+import type { Shard } from '../bench/plan.ts'
+import type { Device } from '../onnx/session.ts'
 import type { BenchFlags } from './bench-data.ts'
+import { parseMethods, type WayFlags } from './bench-ways.ts'
+import {
+  collect,
+  deviceOption,
+  type OpenFlags,
+  parseCount,
+  usage,
+  withMapOptions,
+  withOpenOptions,
+} from './options.ts'
+
+export interface RunFlags extends BenchFlags, WayFlags, OpenFlags {
+  readonly out: string
+  readonly model?: readonly string[]
+  readonly limit?: number
+  readonly shard?: Shard
+  readonly threads?: number
+  readonly ratios?: boolean
+  readonly answerer?: string
+  readonly parallel: number
+  readonly queue?: string
+}
+
+export interface WorkerFlags extends Pick<BenchFlags, 'data'> {
+  readonly queue: string
+  readonly model?: string
+  readonly device: Device
+  readonly threads?: number
+}
 
 /** Where the benchmarks are, for who does not say so on each call. */
 const variable = 'VICROP_DATA'
 
-/** `vicrop bench list | prepare`. */
+/** `vicrop bench list | prepare | run | worker`. */
 export function benchCommand(signal: AbortSignal): Command {
   const bench = new Command('bench').description(
-    "The paper's benchmarks: where to get them, and whether they are complete",
+    "The paper's benchmarks: where to get them, and their answers",
   )
   withData(bench.command('list'))
     .description('List the benchmarks: source, licence, size, and what is on disk')
@@ -22,7 +53,67 @@ export function benchCommand(signal: AbortSignal): Command {
     .action(async (name: string, flags: BenchFlags) =>
       (await import('./bench-prepare.ts')).prepareBenchmark(name, { ...flags, ...dataFolder(flags) }, signal),
     )
+  withRunOptions(bench.command('run')).action(async (names: string[], flags: RunFlags) =>
+    (await import('./bench-run.ts')).runBenchmarks(names, { ...flags, ...dataFolder(flags) }, signal),
+  )
+  withWorkerOptions(bench.command('worker')).action(async (flags: WorkerFlags) =>
+    (await import('./bench-worker.ts')).workForRuns({ ...flags, ...dataFolder(flags) }, signal),
+  )
   return bench
+}
+
+function withRunOptions(command: Command): Command {
+  withData(command)
+    .description(
+      'Ask models the questions of benchmarks. Interrupted or killed, it goes on when run again; ends with 1 if a question could not be asked',
+    )
+    .argument('<name...>', 'as "vicrop bench list" calls them')
+    .requiredOption('--out <folder>', 'where the answers go: rows.jsonl, failed.jsonl, runs/')
+    .option('-m, --model <id|folder>', 'a checkpoint (repeat it; default: the demo model)', collect)
+    .addOption(
+      new Option('--methods <list>', 'none, rel-att, grad-att, pure-grad, human, random, centre')
+        .argParser(usage(parseMethods))
+        .default(['none', 'rel-att'], 'none,rel-att'),
+    )
+  withMapOptions(command)
+    .option('--ratios', "measure each layer's attention ratio too, where a question has boxes")
+    .option('--limit <n>', 'the first n questions of each benchmark only', usage(parseCount))
+    .option(
+      '--shard <i/n>',
+      'one of n parts, from 1/n to n/n; several may go into one folder',
+      usage(parseShard),
+    )
+    .addOption(new Option('--seed <n>', 'of the random squares').argParser(usage(parseCount)).default(1))
+  return withOpenOptions(command)
+    .option('--threads <n>', 'threads inside one operator (default: one a core)', usage(parseCount))
+    .option(
+      '--answerer <url>',
+      'an OpenAI-compatible API that answers from picture and crop, where the model looks; its key: VICROP_ANSWERER_KEY',
+      usage(parseUrl),
+    )
+    .option('--answerer-model <name>', 'the model that it shall answer with')
+    .addOption(
+      new Option('--parallel <n>', 'questions that it is asked at once')
+        .argParser(usage(parseCount))
+        .default(4),
+    )
+    .option(
+      '--queue <url>',
+      'have "vicrop bench worker" on many machines answer, by way of a Redis server, redis://HOST:PORT',
+      usage(parseQueue),
+    )
+    .option('--json', 'print one JSON object at the end, and nothing else')
+}
+
+function withWorkerOptions(command: Command): Command {
+  return withData(command)
+    .description(
+      'Answer questions that "vicrop bench run --queue" asks, until interrupted; as many at once as there are machines',
+    )
+    .requiredOption('--queue <url>', 'the Redis server, redis://HOST:PORT', usage(parseQueue))
+    .option('-m, --model <id|folder>', 'where the checkpoint is here (default: what the run calls it)')
+    .addOption(deviceOption())
+    .option('--threads <n>', 'threads inside one operator (default: one a core)', usage(parseCount))
 }
 
 const withData = (command: Command): Command =>
@@ -31,4 +122,21 @@ const withData = (command: Command): Command =>
 function dataFolder({ data }: BenchFlags): { data?: string } {
   const folder = data ?? process.env[variable]
   return folder === undefined || folder === '' ? {} : { data: folder }
+}
+
+function parseShard(text: string): Shard {
+  const [part, of] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text)?.slice(1) ?? []).map(Number)
+  if (part !== undefined && of !== undefined && part >= 1 && part <= of) return { part, of }
+  throw new Error(`"${text}" is no part of a whole. Give one such as 1/4.`)
+}
+
+function parseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url !== null && /^https?:$/.test(url.protocol) && url.username === '') return url.href
+  throw new Error(`"${text}" is no address. Give one such as https://api.openai.com/v1.`)
+}
+
+function parseQueue(text: string): string {
+  if (URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol)) return text
+  throw new Error('that is no address of a Redis server. Give one such as redis://localhost:6379.')
 }
