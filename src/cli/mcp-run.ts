@@ -95,7 +95,10 @@ function makeBackend(name: string, model: LazyModel): McpBackend {
       const file = await readImage(image, readWeb, signal)
       const { pictures, defaults } = await model.opened(say, signal)
       const how = { ...withDefaults(options, defaults), signal }
-      const job = inTurn(() => pictures.use(file, how.method, picture => work(picture, how)))
+      const job = inTurn(() => {
+        signal.throwIfAborted()
+        return pictures.use(file, how.method, picture => work(picture, how))
+      })
       return unlessAborted(job, signal)
     },
   }
