@@ -28,13 +28,18 @@ const demoSizes: Sizes = { from: 0.01, below: 0.04, only: { tag: 'family', value
 
 const sizesFor = (benchmark: string): Sizes => (benchmark === 'demo' ? demoSizes : paperSizes)
 
-/** Questions by S, the share of the picture's area that their boxes have. Empty without boxes. */
+/**
+ * Questions by S, the share of the picture's area that their boxes have. Empty without boxes. Where their publisher has measured
+ * the things themselves and says so in a tag "size", that counts.
+ */
 export function sizeGroups({ benchmark, questions }: Experiment): SizeGroup[] {
   const { from, below, only } = sizesFor(benchmark.name)
   const ids: Record<SizeName, Set<string>> = { small: new Set(), medium: new Set(), large: new Set() }
   for (const [id, { S, tags }] of questions) {
     if (S === null || (only !== undefined && tags[only.tag] !== only.value)) continue
-    ids[S < from ? 'small' : S < below ? 'medium' : 'large'].add(id)
+    const measured = S < from ? 'small' : S < below ? 'medium' : 'large'
+    const published = tags.size as SizeName
+    ids[published in ids ? published : measured].add(id)
   }
   const names = { small: `small, S < ${from}`, medium: 'medium', large: `large, S ≥ ${below}` }
   return (Object.keys(ids) as SizeName[])

@@ -90,6 +90,14 @@ describe('size', () => {
     ])
   })
 
+  it('takes a publisher’s word for a size', async () => {
+    const rows = ['small', 'large', 'other'].flatMap(size =>
+      answered(asked(size, { boxes: square(10), tags: { family: 'read', size } }), [none], ['a']),
+    )
+    const table = tableOf(view('size', await experimentOf(rows)), 'demo: score by size')
+    expect(table.columns).toEqual(['small, S < 0.01 (1)', 'medium (1)', 'large, S ≥ 0.04 (1)'])
+  })
+
   it('takes TextVQA’s things as small below 0.005 and large from 0.05 on', async () => {
     const sides = [7, 8, 22, 23]
     const rows = sides.flatMap(side =>
