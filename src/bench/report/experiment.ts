@@ -64,7 +64,7 @@ export interface ResultsFolder {
 
 export interface Gathered {
   readonly experiments: readonly Experiment[]
-  /** What was left out, each a sentence. */
+  /** What is in none of them, each a sentence. */
   readonly notes: readonly string[]
 }
 
@@ -87,18 +87,24 @@ export async function gather(folder: ResultsFolder, scorer: ScorerName): Promise
     byRun.set(row.run, at)
     return at
   }
-  const unscored = new Set<string>()
+  const notes = new Set<string>()
   for await (const row of folder.rows) {
     const at = place(row)
-    if (at === null) unscored.add(row.benchmark)
-    else add(at, row)
+    if (at !== null) add(at, row)
+    else notes.add(`${row.benchmark}: the paper's code has no score for it, so it is left out.`)
   }
-  for (const row of folder.failed)
-    place(row)?.failed.push({ id: row.question.id, way: wayName(row.way), error: row.error })
+  for (const row of folder.failed) {
+    const failure = { id: row.question.id, way: wayName(row.way), error: row.error }
+    // Where a question ended its workers, none was there to say how it ran.
+    if (folder.runs.has(row.run)) place(row)?.failed.push(failure)
+    else notes.add(`${row.benchmark}, ${row.model}: ${failureText(failure)}`)
+  }
   const experiments = [...kept.values()].flatMap(at => (at === null ? [] : [finish(at)]))
-  const notes = [...unscored].map(name => `${name}: the paper's code has no score for it, so it is left out.`)
-  return { experiments: experiments.sort(compareExperiments), notes }
+  return { experiments: experiments.sort(compareExperiments), notes: [...notes] }
 }
+
+/** As a note has it. */
+export const failureText = ({ id, way, error }: Failure): string => `Failed: ${id}, ${way}: ${error}`
 
 /** By which rows are told apart: of two editions of a benchmark, two models of one name, and all settings. */
 export const experimentKey = ({ benchmark, model, settings }: Provenance): string =>

@@ -2,7 +2,13 @@ import { yesNoFigures } from '../metrics/yes-no.ts'
 import type { YesNo } from '../question.ts'
 import { scoreOf } from '../report/cells.ts'
 import { type Some, shareOfHuman } from '../report/compare.ts'
-import { describeSettings, type Experiment, experimentsBy, type WayResults } from '../report/experiment.ts'
+import {
+  describeSettings,
+  type Experiment,
+  experimentsBy,
+  failureText,
+  type WayResults,
+} from '../report/experiment.ts'
 import { factsOf, missingNotes, plainWays, titled } from '../report/facts.ts'
 import { tagGroups } from '../report/groups.ts'
 import { paperScore } from '../report/paper.ts'
@@ -121,7 +127,7 @@ const boxNotes = (ways: readonly WayResults[]): string[] =>
 const mostNamed = 5
 
 function failedNotes({ failed }: Experiment): string[] {
-  const named = failed.slice(0, mostNamed).map(({ id, way, error }) => `Failed: ${id}, ${way}: ${error}`)
+  const named = failed.slice(0, mostNamed).map(failureText)
   const more = failed.length - named.length
   return more > 0 ? [...named, `And ${grouped(more)} more failed: failed.jsonl names all.`] : named
 }

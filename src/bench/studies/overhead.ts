@@ -1,7 +1,7 @@
 import { meanCell } from '../report/cells.ts'
-import { estimateMean, mean } from '../report/compare.ts'
+import { estimateMean, mean, plainOf } from '../report/compare.ts'
 import type { Answered, Experiment, WayResults } from '../report/experiment.ts'
-import { factsOf, plainWays, titled } from '../report/facts.ts'
+import { factsOf, missingNotes, plainWays, titled } from '../report/facts.ts'
 import { overheadSeconds } from '../report/paper.ts'
 import type { Cell, Figure, Table, TableRow } from '../report/table.ts'
 import { methodWays, type Study } from './study.ts'
@@ -48,36 +48,43 @@ function view(experiment: Experiment): (Table | Figure)[] {
       title: titled(benchmark, 'seconds a question'),
       of,
       rowsAre: 'method',
-      columns: [...stages.map(({ name }) => name), 'overhead'],
-      rows: [...ways.map(timesOf), ...paperRows],
+      columns: [...stages.map(({ name }) => name), 'in all', 'overhead'],
+      rows: [...ways.map(way => timesOf(experiment, way)), ...paperRows],
       notes: [
-        'Means. Overhead: map and answer with the crop. What was done once for several ways counts in each of them.',
+        'Means, of each way as if it were asked alone. Overhead: in all, less what the plain answer to the same question takes.',
         "The paper's are of LLaVA-1.5 on a GPU.",
+        ...missingNotes(experiment, ways),
       ],
     },
   ]
 }
 
-function timesOf(way: WayResults): TableRow {
-  const cells = stages.map(stage => secondsCell(way, [stage]))
-  const beside = way.way.method === 'none' ? null : secondsCell(way, stages.slice(2))
-  return { name: way.name, cells: [...cells, beside] }
+function timesOf(experiment: Experiment, way: WayResults): TableRow {
+  const cells = [...stages.map(stage => [stage]), stages].map(of => secondsCell(secondsOf(way, of)))
+  const plain = plainOf(experiment, way)
+  const isPlain = plain === null || plain === way
+  return { name: way.name, cells: [...cells, isPlain ? null : secondsCell(overheads(plain, way))] }
 }
 
-function secondsCell(way: WayResults, of: readonly Stage[]): Cell | null {
-  const times = secondsOf(way, of)
-  return times.some(time => time > 0) ? meanCell(estimateMean(times), 'seconds') : null
-}
+const secondsCell = (times: readonly number[]): Cell | null =>
+  times.some(time => time !== 0) ? meanCell(estimateMean(times), 'seconds') : null
 
-const secondsOf = ({ answers }: WayResults, of: readonly Stage[]): number[] => {
+const overheads = (plain: WayResults, { answers }: WayResults): number[] =>
+  [...answers].flatMap(([id, answered]) => {
+    const other = plain.answers.get(id)
+    return other === undefined ? [] : [secondsIn(answered, stages) - secondsIn(other, stages)]
+  })
+
+const secondsOf = ({ answers }: WayResults, of: readonly Stage[]): number[] =>
+  [...answers.values()].map(answered => secondsIn(answered, of))
+
+function secondsIn({ timings }: Answered, of: readonly Stage[]): number {
   const keys = of.flatMap(stage => stage.keys)
-  return [...answers.values()].map(({ timings }: Answered) =>
-    keys.reduce((sum, key) => sum + (timings[key] ?? 0) / 1000, 0),
-  )
+  return keys.reduce((sum, key) => sum + (timings[key] ?? 0) / 1000, 0)
 }
 
 const paperRows: readonly TableRow[] = Object.entries(overheadSeconds).map(([method, value]) => ({
   name: `paper, LLaVA-1.5: ${method}`,
-  cells: [null, null, null, null, { value, unit: 'seconds' }],
+  cells: [null, null, null, null, null, { value, unit: 'seconds' }],
   isPaper: true,
 }))

@@ -109,6 +109,12 @@ it('a question that failed is named with its way', async () => {
   expect(questions.size).toBe(0)
 })
 
+it('so is one that ended its workers, whose run nobody described', async () => {
+  const failed = { ...failedNamed('x', 'ended 3 workers'), run: 'demo-0123' }
+  const { notes } = await gather(folderOf([], [], [failed]), 'official')
+  expect(notes).toEqual(['demo, demo: Failed: 7, rel-att, layer 1+2: ended 3 workers'])
+})
+
 it('a row whose run is not there is refused', async () => {
   const rows = answered(asked('1'), [none], ['a'], { run: 'lost' })
   await expect(gather(folderOf(rows), 'official')).rejects.toThrow(
