@@ -3,7 +3,7 @@ import type { Answerer } from '../bench/ask-in-ways.ts'
 import { newRun } from '../bench/facts-node.ts'
 import { runTasks } from '../bench/run-node.ts'
 import { ViCrop } from '../vicrop.ts'
-import type { RunFlags } from './bench.ts'
+import type { JobFlags } from './bench.ts'
 import { type Counts, counting, type Job, type Planned } from './bench-plan.ts'
 import { openOptions } from './options.ts'
 import { openingLine } from './progress.ts'
@@ -44,7 +44,7 @@ async function askOne(planned: Planned, vicrop: ViCrop, job: Job): Promise<Count
   return counts
 }
 
-function answererOf({ answerer: url, answererModel: model }: RunFlags): Answerer | null {
+function answererOf({ answerer: url, answererModel: model }: JobFlags): Answerer | null {
   if (url === undefined || model === undefined) return null
   return answererAt({ url, model, key: process.env.VICROP_ANSWERER_KEY || null })
 }

@@ -1,3 +1,4 @@
+import type { Benchmark } from '../bench/benchmark.ts'
 import { type KnownModel, knowModel } from '../bench/facts-node.ts'
 import { keysOf } from '../bench/key-node.ts'
 import { type Plan, planOf } from '../bench/plan.ts'
@@ -5,15 +6,18 @@ import type { OpenBenchmark } from '../bench/read-node.ts'
 import type { Results } from '../bench/results-node.ts'
 import type { Settings, Way } from '../bench/row.ts'
 import type { Answers } from '../bench/run-node.ts'
-import type { RunFlags } from './bench.ts'
-import { waysOf } from './bench-ways.ts'
+import type { JobFlags } from './bench.ts'
 import { openOptions } from './options.ts'
 import { grouped } from './print.ts'
 import { bar, openingLine, type Progress, paceOf } from './progress.ts'
 
+/** The ways in which a model is to be asked the questions of each benchmark. */
+export type WaysFor = (model: KnownModel) => Promise<(benchmark: Benchmark) => readonly Way[]>
+
 /** All that a run works with. */
 export interface Job {
-  readonly flags: RunFlags
+  readonly flags: JobFlags
+  readonly waysFor: WaysFor
   readonly signal: AbortSignal
   readonly results: Results
   readonly progress: Progress
@@ -23,13 +27,14 @@ export interface Job {
 export interface Model {
   readonly idOrFolder: string | undefined
   readonly known: KnownModel
-  readonly ways: readonly Way[]
+  readonly waysFor: (benchmark: Benchmark) => readonly Way[]
 }
 
 /** What one model is to be asked of one benchmark. */
 export interface Planned extends Model {
   readonly open: OpenBenchmark
   readonly settings: Settings
+  readonly ways: readonly Way[]
   readonly plan: Plan
 }
 
@@ -44,7 +49,7 @@ const maxNewTokens = 20
 
 export async function readModel(
   idOrFolder: string | undefined,
-  { flags, signal, progress }: Omit<Job, 'results'>,
+  { flags, waysFor, signal, progress }: Omit<Job, 'results'>,
 ): Promise<Model> {
   progress.say('reading the model')
   const known = await knowModel(idOrFolder, {
@@ -52,15 +57,16 @@ export async function readModel(
     signal,
     onProgress: done => progress.say(openingLine(done)),
   })
-  return { idOrFolder, known, ways: await waysOf(flags, known) }
+  return { idOrFolder, known, waysFor: await waysFor(known) }
 }
 
 export function planFor(model: Model, open: OpenBenchmark, { flags, results }: Job): Planned {
   const settings = settingsOf(flags)
   const { limit, shard = null, ratios = false } = flags
   const { name } = open.benchmark
+  const ways = model.waysFor(open.benchmark)
   const plan = planOf(open.questions, {
-    ways: model.ways,
+    ways,
     limit,
     shard,
     keysOf: question => keysOf({ benchmark: name, question, model: model.known.hash, settings }),
@@ -69,10 +75,10 @@ export function planFor(model: Model, open: OpenBenchmark, { flags, results }: J
       return done !== undefined && (!ratios || done.hasRatios || boxes.length === 0)
     },
   })
-  return { ...model, open, settings, plan }
+  return { ...model, open, settings, ways, plan }
 }
 
-const settingsOf = ({ dtype, prompt, fit, maxPixels }: RunFlags): Settings => ({
+const settingsOf = ({ dtype, prompt, fit, maxPixels }: JobFlags): Settings => ({
   dtype,
   prompt,
   maxNewTokens,

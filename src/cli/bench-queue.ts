@@ -5,7 +5,7 @@ import { canonical, questionsHash, sha256 } from '../bench/key-node.ts'
 import { askThroughQueue } from '../bench/queue-node.ts'
 import type { QueuedRun } from '../bench/queue-schema.ts'
 import { connectRedis } from '../bench/redis-node.ts'
-import type { RunFlags } from './bench.ts'
+import type { JobFlags } from './bench.ts'
 import { type Counts, counting, type Job, type Planned } from './bench-plan.ts'
 
 /** Has workers ask one model all that is planned. */
@@ -33,7 +33,7 @@ async function askOne(planned: Planned, redis: Redis, job: Job): Promise<Counts>
 /** A run of the same questions into another folder has a queue of its own. */
 async function queuedRun(
   { known, open, settings, ways }: Planned,
-  { out, ratios = false }: RunFlags,
+  { out, ratios = false }: JobFlags,
 ): Promise<QueuedRun> {
   const { name } = open.benchmark
   const run = {

@@ -1,11 +1,19 @@
 import { InvalidArgumentError } from 'commander'
 import { type OpenBenchmark, openBenchmark } from '../bench/read-node.ts'
 import { openResults } from '../bench/results-node.ts'
-import type { RunFlags } from './bench.ts'
+import type { JobFlags } from './bench.ts'
 import { benchmarkNamed, checkDataFolder, requireHome } from './bench-data.ts'
-import { type Counts, type Job, type Model, type Planned, planFor, readModel } from './bench-plan.ts'
+import {
+  type Counts,
+  type Job,
+  type Model,
+  type Planned,
+  planFor,
+  readModel,
+  type WaysFor,
+} from './bench-plan.ts'
 import { grouped, labelledWithin } from './print.ts'
-import { type Progress, startProgress } from './progress.ts'
+import { startProgress } from './progress.ts'
 
 /** What one model did on one benchmark. */
 interface Summary extends Counts {
@@ -19,7 +27,8 @@ interface Summary extends Counts {
 /** Asks every model every question in every way that has no answer yet. Sets the exit status 1 if some could not be asked. */
 export async function runBenchmarks(
   names: readonly string[],
-  flags: RunFlags,
+  flags: JobFlags,
+  waysFor: WaysFor,
   signal: AbortSignal,
 ): Promise<void> {
   checkTogether(flags)
@@ -30,7 +39,7 @@ export async function runBenchmarks(
   try {
     const opened: OpenBenchmark[] = []
     for (const { benchmark, data } of homes) opened.push(await openBenchmark(benchmark, data))
-    const summaries = await runModels(opened, flags, signal, progress)
+    const summaries = await runModels(opened, { flags, waysFor, signal, progress })
     progress.stop()
     process.stdout.write(`${flags.json ? toJson(summaries, flags) : toText(summaries, flags)}\n`)
     if (sumOf(summaries, 'failed') > 0) process.exitCode = 1
@@ -42,7 +51,7 @@ export async function runBenchmarks(
   }
 }
 
-function checkTogether({ answerer, answererModel, queue, shard }: RunFlags): void {
+function checkTogether({ answerer, answererModel, queue, shard }: JobFlags): void {
   if ((answerer === undefined) !== (answererModel === undefined))
     throw new InvalidArgumentError('--answerer and --answerer-model: give both, or neither.')
   if (queue !== undefined && answerer !== undefined)
@@ -52,20 +61,15 @@ function checkTogether({ answerer, answererModel, queue, shard }: RunFlags): voi
 }
 
 /** All models are read before the first is asked: who mistyped the last of them hears of it at once. */
-async function runModels(
-  opened: readonly OpenBenchmark[],
-  flags: RunFlags,
-  signal: AbortSignal,
-  progress: Progress,
-): Promise<Summary[]> {
+async function runModels(opened: readonly OpenBenchmark[], of: Omit<Job, 'results'>): Promise<Summary[]> {
+  const { flags } = of
   const models: Model[] = []
-  for (const model of flags.model ?? [undefined])
-    models.push(await readModel(model, { flags, signal, progress }))
+  for (const model of flags.model ?? [undefined]) models.push(await readModel(model, of))
   const results = await openResults(flags.out, flags.shard ?? null)
   try {
     const summaries: Summary[] = []
     for (const model of models) {
-      const job = { flags, signal, results, progress }
+      const job = { ...of, results }
       const planned = opened.map(open => planFor(model, open, job))
       const counts = await ask(planned, job)
       summaries.push(...planned.map((one, i) => summaryOf(one, counts[i] ?? { answered: 0, failed: 0 })))
@@ -92,7 +96,7 @@ const summaryOf = ({ known, open, plan }: Planned, counts: Counts): Summary => {
 const sumOf = (summaries: readonly Summary[], key: 'total' | 'before' | 'answered' | 'failed'): number =>
   summaries.reduce((sum, summary) => sum + summary[key], 0)
 
-function toText(summaries: readonly Summary[], { out }: RunFlags): string {
+function toText(summaries: readonly Summary[], { out }: JobFlags): string {
   const lines = summaries.map(({ model, benchmark, total, before, answered, failed }): [string, string] => {
     const parts = [`${grouped(answered)} now`, `${grouped(before)} before`]
     const set = failed === 0 ? [] : [`${grouped(failed)} set aside`]
@@ -107,5 +111,5 @@ function toText(summaries: readonly Summary[], { out }: RunFlags): string {
   return labelledWithin([...lines, ['answers in', out]])
 }
 
-const toJson = (summaries: readonly Summary[], { out }: RunFlags): string =>
+const toJson = (summaries: readonly Summary[], { out }: JobFlags): string =>
   JSON.stringify({ out, failed: sumOf(summaries, 'failed'), runs: summaries })

@@ -1,8 +1,10 @@
 import { Command, Option } from 'commander'
+import type { ScorerName } from '../bench/benchmark.ts'
 import type { Shard } from '../bench/plan.ts'
 import type { Device } from '../onnx/session.ts'
 import type { BenchFlags } from './bench-data.ts'
-import { parseMethods, type WayFlags } from './bench-ways.ts'
+import type { WaysFor } from './bench-plan.ts'
+import { parseMethods, type WayFlags, waysOf } from './bench-ways.ts'
 import {
   collect,
   deviceOption,
@@ -13,7 +15,8 @@ import {
   withOpenOptions,
 } from './options.ts'
 
-export interface RunFlags extends BenchFlags, WayFlags, OpenFlags {
+/** Of all that asks models questions of benchmarks. */
+export interface JobFlags extends BenchFlags, OpenFlags {
   readonly out: string
   readonly model?: readonly string[]
   readonly limit?: number
@@ -21,8 +24,27 @@ export interface RunFlags extends BenchFlags, WayFlags, OpenFlags {
   readonly threads?: number
   readonly ratios?: boolean
   readonly answerer?: string
+  readonly answererModel?: string
   readonly parallel: number
   readonly queue?: string
+}
+
+type RunFlags = JobFlags & WayFlags
+
+const reportFormats = ['md', 'csv', 'html'] as const
+export type ReportFormat = (typeof reportFormats)[number]
+
+export interface ReportFlags extends BenchFlags {
+  readonly scorer: ScorerName
+  readonly format?: ReportFormat
+  readonly out?: string
+  /** How many questions of each outcome the page shows, of each benchmark. */
+  readonly gallery: number
+}
+
+export interface StudiesFlags extends Omit<JobFlags, 'out'>, Pick<ReportFlags, 'scorer' | 'gallery'> {
+  readonly out?: string
+  readonly only?: readonly string[]
 }
 
 export interface WorkerFlags extends Pick<BenchFlags, 'data'> {
@@ -35,16 +57,17 @@ export interface WorkerFlags extends Pick<BenchFlags, 'data'> {
 /** Where the benchmarks are, for who does not say so on each call. */
 const variable = 'VICROP_DATA'
 
-/** `vicrop bench list | prepare | run | worker`. */
+/** `vicrop bench list | prepare | run | worker | studies | report`. */
 export function benchCommand(signal: AbortSignal): Command {
   const bench = new Command('bench').description(
     "The paper's benchmarks: where to get them, and their answers",
   )
   withData(bench.command('list'))
-    .description('List the benchmarks: source, licence, size, and what is on disk')
+    .description('List the benchmarks and what is on disk; of one, its source, licence, size and score')
+    .argument('[name]', 'the one to say all about')
     .option('--json', 'print one JSON object a benchmark, and nothing else')
-    .action(async (flags: BenchFlags) =>
-      (await import('./bench-list.ts')).listBenchmarks({ ...flags, ...dataFolder(flags) }),
+    .action(async (name: string | undefined, flags: BenchFlags) =>
+      (await import('./bench-list.ts')).listBenchmarks(name, { ...flags, ...dataFolder(flags) }),
     )
   withData(bench.command('prepare'))
     .description("Check a benchmark's files: ends with 1 if something is missing")
@@ -53,23 +76,33 @@ export function benchCommand(signal: AbortSignal): Command {
     .action(async (name: string, flags: BenchFlags) =>
       (await import('./bench-prepare.ts')).prepareBenchmark(name, { ...flags, ...dataFolder(flags) }, signal),
     )
-  withRunOptions(bench.command('run')).action(async (names: string[], flags: RunFlags) =>
-    (await import('./bench-run.ts')).runBenchmarks(names, { ...flags, ...dataFolder(flags) }, signal),
-  )
+  withRunOptions(bench.command('run')).action(async (names: string[], flags: RunFlags) => {
+    const waysFor: WaysFor = async model => {
+      const ways = await waysOf(flags, model)
+      return () => ways
+    }
+    const { runBenchmarks } = await import('./bench-run.ts')
+    await runBenchmarks(names, { ...flags, ...dataFolder(flags) }, waysFor, signal)
+  })
   withWorkerOptions(bench.command('worker')).action(async (flags: WorkerFlags) =>
     (await import('./bench-worker.ts')).workForRuns({ ...flags, ...dataFolder(flags) }, signal),
+  )
+  withStudiesOptions(bench.command('studies')).action(async (names: string[], flags: StudiesFlags) =>
+    (await import('./bench-studies.ts')).runStudies(names, { ...flags, ...dataFolder(flags) }, signal),
+  )
+  withReportOptions(bench.command('report')).action(async (folder: string, flags: ReportFlags) =>
+    (await import('./bench-report.ts')).reportResults(folder, { ...flags, ...dataFolder(flags) }),
   )
   return bench
 }
 
 function withRunOptions(command: Command): Command {
-  withData(command)
+  command
     .description(
       'Ask models the questions of benchmarks. Interrupted or killed, it goes on when run again; ends with 1 if a question could not be asked',
     )
     .argument('<name...>', 'as "vicrop bench list" calls them')
     .requiredOption('--out <folder>', 'where the answers go: rows.jsonl, failed.jsonl, runs/')
-    .option('-m, --model <id|folder>', 'a checkpoint (repeat it; default: the demo model)', collect)
     .addOption(
       new Option('--methods <list>', 'none, rel-att, grad-att, pure-grad, human, random, centre')
         .argParser(usage(parseMethods))
@@ -77,13 +110,31 @@ function withRunOptions(command: Command): Command {
     )
   withMapOptions(command)
     .option('--ratios', "measure each layer's attention ratio too, where a question has boxes")
+    .addOption(new Option('--seed <n>', 'of the random squares').argParser(usage(parseCount)).default(1))
+  return withJobOptions(command)
+}
+
+function withStudiesOptions(command: Command): Command {
+  command
+    .description(
+      "Repeat the paper's studies: ask all that they need, as run does, and report. Without benchmarks: list the studies",
+    )
+    .argument('[name...]', 'benchmarks, as "vicrop bench list" calls them')
+    .option('--out <folder>', 'where answers and report go: report.html, report.md, report.csv')
+    .option('--only <studies>', 'these alone, such as size,attention (default: all)', text => text.split(','))
+  return withJobOptions(withScoring(command))
+}
+
+/** Of all that asks models questions of benchmarks. */
+function withJobOptions(command: Command): Command {
+  withData(command)
+    .option('-m, --model <id|folder>', 'a checkpoint (repeat it; default: the demo model)', collect)
     .option('--limit <n>', 'the first n questions of each benchmark only', usage(parseCount))
     .option(
       '--shard <i/n>',
       'one of n parts, from 1/n to n/n; several may go into one folder',
       usage(parseShard),
     )
-    .addOption(new Option('--seed <n>', 'of the random squares').argParser(usage(parseCount)).default(1))
   return withOpenOptions(command)
     .option('--threads <n>', 'threads inside one operator (default: one a core)', usage(parseCount))
     .option(
@@ -115,6 +166,36 @@ function withWorkerOptions(command: Command): Command {
     .addOption(deviceOption())
     .option('--threads <n>', 'threads inside one operator (default: one a core)', usage(parseCount))
 }
+
+function withReportOptions(command: Command): Command {
+  command
+    .description('Make tables, and a page with plots and pictures, of what "bench run" wrote')
+    .argument('<folder>', 'where the answers are')
+    .addOption(
+      new Option(
+        '--format <name>',
+        'md, csv or html (default: as the file to write is called, or md)',
+      ).choices(reportFormats),
+    )
+    .option('--out <file>', 'write it there (default: print it)')
+  return withData(withScoring(command)).option(
+    '--json',
+    'print the tables as one JSON object, and nothing else',
+  )
+}
+
+const withScoring = (command: Command): Command =>
+  command
+    .addOption(
+      new Option('--scorer <name>', "whose score: the benchmark's owners', or that of the paper's code")
+        .choices(['official', 'code'])
+        .default('official'),
+    )
+    .addOption(
+      new Option('--gallery <n>', 'how many questions of each outcome the page shows')
+        .argParser(usage(parseCount))
+        .default(8),
+    )
 
 const withData = (command: Command): Command =>
   command.option('--data <folder>', `the folder with a folder for each benchmark (default: $${variable})`)

@@ -36,6 +36,14 @@ interface PageOptions {
   readonly isolated?: boolean
 }
 
+/** Opens the browser with a new profile, which goes into a folder below `folder`. */
+export const launch = (folder: string, adapter: keyof typeof adapters = 'none'): Promise<BrowserContext> =>
+  chromium.launchPersistentContext(join(folder, 'profile'), {
+    executablePath,
+    headless: true,
+    args: [...args, ...adapters[adapter]],
+  })
+
 /** A page that is open in a browser. */
 export interface Opened {
   readonly site: Site
@@ -62,11 +70,7 @@ export function usePage({
       build: { outDir: join(folder, 'site'), target: 'esnext' },
     })
     const site = await serve(join(folder, 'site'), { isolated })
-    const context = await chromium.launchPersistentContext(join(folder, 'profile'), {
-      executablePath,
-      headless: true,
-      args: [...args, ...adapters[adapter]],
-    })
+    const context = await launch(folder, adapter)
     const page = await context.newPage()
     const errors: string[] = []
     page.on('console', message => message.type() === 'error' && errors.push(message.text()))
