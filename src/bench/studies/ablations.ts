@@ -4,19 +4,21 @@ import type { Experiment, WayResults } from '../report/experiment.ts'
 import { factsOf, missingNotes, titled } from '../report/facts.ts'
 import { gainOfAllLayers, paperModelOf, withoutHighRes } from '../report/paper.ts'
 import type { Cell, Table } from '../report/table.ts'
-import { wayKey } from '../report/ways.ts'
+import { isDefault, wayKey } from '../report/ways.ts'
 import type { Way } from '../row.ts'
 import { hasLargePictures, methodWays, type Study } from './study.ts'
 
-/** What the choice of layers and the blocks of large pictures are good for. */
+/** What the choice of layers, the blocks of large pictures, and the input gradient as its authors' code has it are good for. */
 export const ablations: Study = {
   name: 'ablations',
-  title: 'Layers and high resolution',
-  shows: "what the choice of layers and the blocks of high resolution are good for (the paper's table 3)",
+  title: 'Layers, high resolution, variant',
+  shows:
+    "what the choice of layers and the blocks of high resolution are good for (the paper's table 3), and what its authors' code does otherwise",
   ways: ({ benchmark }) => [
     ...methodWays,
     { method: 'rel-att', layers: 'all' },
     { method: 'grad-att', layers: 'all' },
+    { method: 'pure-grad', variant: 'code' },
     ...(hasLargePictures(benchmark)
       ? methodWays
           .filter(({ method }) => method !== 'none')
@@ -30,16 +32,16 @@ export const ablations: Study = {
 function view(experiment: Experiment): Table[] {
   const { benchmark, ways, model } = experiment
   const changed = ways.flatMap(way => {
-    const { layers, connectorLayers, highRes, ...rest } = way.way
+    const { layers, connectorLayers, highRes, variant, ...rest } = way.way
     const asIs = ways.find(other => wayKey(other.way) === wayKey(rest))
-    const isChanged = [layers, connectorLayers, highRes].some(setting => setting !== undefined)
+    const isChanged = !isDefault(way.way) || variant === 'code'
     return isChanged && asIs !== undefined && rest.answerer === undefined ? [{ way, asIs }] : []
   })
   if (changed.length === 0) return []
   return [
     {
       kind: 'table',
-      title: titled(benchmark, 'other layers, other resolution'),
+      title: titled(benchmark, 'other layers, resolution, variant'),
       of: factsOf(experiment),
       rowsAre: 'way',
       columns: ['score', 'by default', 'difference'],

@@ -20,11 +20,7 @@ export const methods: Study = {
   name: 'methods',
   title: 'Methods by benchmark',
   shows: "what each method gains over the plain answer on each benchmark (the paper's table 2)",
-  ways: ({ benchmark }) => [
-    ...methodWays,
-    // The demo model is where the two variants are told apart.
-    ...(benchmark.name === 'demo' ? [{ method: 'pure-grad', variant: 'code' } as const] : []),
-  ],
+  ways: () => methodWays,
   needsRatios: false,
   view: experiments => [
     ...overview(experiments),

@@ -235,17 +235,20 @@ describe('the other studies', () => {
       relAtt,
       { method: 'rel-att', layers: 'all' },
       { method: 'rel-att', highRes: 'off' },
+      { method: 'pure-grad' },
+      { method: 'pure-grad', variant: 'code' },
     ]
     const experiment = await experimentOf(
       all(ways, [
-        ['b', 'a', 'b', 'a'],
-        ['b', 'a', 'a', 'a'],
+        ['b', 'a', 'b', 'a', 'b', 'a'],
+        ['b', 'a', 'a', 'a', 'a', 'a'],
       ]),
     )
-    const table = tableOf(view('ablations', experiment), 'demo: other layers, other resolution')
+    const table = tableOf(view('ablations', experiment), 'demo: other layers, resolution, variant')
     expect(valuesOf(table)).toEqual({
       'rel-att, all layers': [0.5, 1, -0.5],
       'rel-att, high-res off': [1, 1, 0],
+      'pure-grad, code': [1, 0.5, 0.5],
     })
     expect(table.rows[0]!.cells[2]!.difference).toMatchObject({ won: 0, lost: 1 })
   })
