@@ -9,11 +9,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'bullmq'
 import type { Provenance, Question, Row, Way } from 'vicrop/bench'
-import type { Task } from '#dist/bench/plan.js'
-import { askThroughQueue } from '#dist/bench/queue-node.js'
-import type { JobResult, QueuedJob, QueuedRun } from '#dist/bench/queue-schema.js'
-import { connectRedis, prefix } from '#dist/bench/redis-node.js'
-import { openResults } from '#dist/bench/results-node.js'
+import { askThroughQueue } from '#dist/bench/queue/queue-node.js'
+import type { JobResult, QueuedJob, QueuedRun } from '#dist/bench/queue/queue-schema.js'
+import { connectRedis, prefix } from '#dist/bench/queue/redis-node.js'
+import type { Task } from '#dist/bench/run/plan.js'
+import { openResults } from '#dist/bench/run/results-node.js'
 
 // What the queue of `vicrop bench run --queue` costs, and how many workers it carries: workers that answer at once, or after a
 // while, with rows of the usual size, and the coordinator that `bench run` has, over a Redis server of its own.

@@ -1,12 +1,12 @@
-import { aokvqa, aokvqaChoice } from './aokvqa.ts'
 import type { Benchmark } from './benchmark.ts'
-import { demo } from './demo.ts'
-import { docvqa } from './docvqa.ts'
-import { gqa } from './gqa.ts'
-import { pope } from './pope.ts'
-import { textvqa } from './textvqa.ts'
-import { vqav2 } from './vqav2.ts'
-import { vstar } from './vstar.ts'
+import { aokvqa, aokvqaChoice } from './benchmarks/aokvqa.ts'
+import { demo } from './benchmarks/demo.ts'
+import { docvqa } from './benchmarks/docvqa.ts'
+import { gqa } from './benchmarks/gqa.ts'
+import { pope } from './benchmarks/pope.ts'
+import { textvqa } from './benchmarks/textvqa.ts'
+import { vqav2 } from './benchmarks/vqav2.ts'
+import { vstar } from './benchmarks/vstar.ts'
 
 /** In the order of the paper's table 2. */
 export const benchmarks: readonly Benchmark[] = [

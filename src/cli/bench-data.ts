@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError } from 'commander'
 import type { Benchmark } from '../bench/benchmark.ts'
-import { absent } from '../bench/files-node.ts'
+import { absent } from '../bench/read/files-node.ts'
 import { findBenchmark } from '../bench/registry.ts'
 
 export interface BenchFlags {

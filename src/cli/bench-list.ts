@@ -1,5 +1,5 @@
 import type { Benchmark } from '../bench/benchmark.ts'
-import { locate, type OnDisk } from '../bench/files-node.ts'
+import { locate, type OnDisk } from '../bench/read/files-node.ts'
 import { benchmarks } from '../bench/registry.ts'
 import { type BenchFlags, benchmarkNamed, checkDataFolder, homeOf } from './bench-data.ts'
 import { grouped, labelled, labelledWithin } from './print.ts'

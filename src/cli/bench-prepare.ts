@@ -1,6 +1,6 @@
 import type { Benchmark } from '../bench/benchmark.ts'
-import { locate, type OnDisk } from '../bench/files-node.ts'
-import { type ImagesFound, type OpenBenchmark, openBenchmark } from '../bench/read-node.ts'
+import { locate, type OnDisk } from '../bench/read/files-node.ts'
+import { type ImagesFound, type OpenBenchmark, openBenchmark } from '../bench/read/read-node.ts'
 import { type BenchFlags, benchmarkNamed, checkDataFolder, requireHome } from './bench-data.ts'
 import { grouped, labelledWithin } from './print.ts'
 import { startProgress } from './progress.ts'

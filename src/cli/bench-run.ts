@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
-import { type OpenBenchmark, openBenchmark } from '../bench/read-node.ts'
-import { openResults } from '../bench/results-node.ts'
+import { type OpenBenchmark, openBenchmark } from '../bench/read/read-node.ts'
+import { openResults } from '../bench/run/results-node.ts'
 import type { JobFlags } from './bench.ts'
 import { benchmarkNamed, checkDataFolder, requireHome } from './bench-data.ts'
 import {

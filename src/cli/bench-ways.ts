@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
-import type { KnownModel } from '../bench/facts-node.ts'
-import type { CropBy, Way } from '../bench/row.ts'
+import type { KnownModel } from '../bench/run/facts-node.ts'
+import type { CropBy, Way } from '../bench/run/row.ts'
 import { type Method, methodsThat } from '../importance/method.ts'
 import { readLayersFile } from './layers-file.ts'
 import type { LayerList, MapFlags } from './options.ts'

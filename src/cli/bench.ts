@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
 import type { ScorerName } from '../bench/benchmark.ts'
-import type { Shard } from '../bench/plan.ts'
+import type { Shard } from '../bench/run/plan.ts'
 import type { Device } from '../onnx/session.ts'
 import type { BenchFlags } from './bench-data.ts'
 import type { WaysFor } from './bench-plan.ts'

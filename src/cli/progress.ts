@@ -1,5 +1,5 @@
 import { type SpinnerResult, spinner } from '@clack/prompts'
-import type { KnowProgress } from '../bench/facts-node.ts'
+import type { KnowProgress } from '../bench/run/facts-node.ts'
 import type { OpenProgress } from '../load.ts'
 
 /** A line on standard error that says what is being done. */

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Asker, askInWays, type Outcome } from '../../src/bench/ask-in-ways.ts'
 import type { Question } from '../../src/bench/question.ts'
-import type { Way } from '../../src/bench/row.ts'
-import { storeMap } from '../../src/bench/stored-map.ts'
+import { type Asker, askInWays, type Outcome } from '../../src/bench/run/ask-in-ways.ts'
+import type { Way } from '../../src/bench/run/row.ts'
+import { storeMap } from '../../src/bench/run/stored-map.ts'
 import { type AskOptions, attentionRatios, type Box, type Picture, ViCrop } from '../../src/index.ts'
 import { question as sample } from './sample-row.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { centreCrop, humanCrop, randomCrop } from '../../src/bench/crops.ts'
+import { centreCrop, humanCrop, randomCrop } from '../../src/bench/run/crops.ts'
 import type { Box, Size } from '../../src/image/image.ts'
 
 const image = { width: 100, height: 60 }

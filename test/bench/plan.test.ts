@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type Plan, type PlanOptions, planOf } from '../../src/bench/plan.ts'
 import type { Question } from '../../src/bench/question.ts'
+import { type Plan, type PlanOptions, planOf } from '../../src/bench/run/plan.ts'
 import { question } from './sample-row.ts'
 
 /** Questions 0, 1, ... about these pictures. */

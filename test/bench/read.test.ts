@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it, test } from 'vitest'
 import type { Question } from '../../src/bench/question.ts'
-import { openBenchmark } from '../../src/bench/read-node.ts'
+import { openBenchmark } from '../../src/bench/read/read-node.ts'
 import { findBenchmark } from '../../src/bench/registry.ts'
 import { ten } from './samples/files.ts'
 import { open, parquet, published, samples } from './samples/index.ts'

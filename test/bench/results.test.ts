@@ -4,10 +4,10 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { keysOf, questionsHash } from '../../src/bench/key-node.ts'
-import type { Shard } from '../../src/bench/plan.ts'
-import { openResults, readFailed, readRows, readRuns } from '../../src/bench/results-node.ts'
-import type { Row } from '../../src/bench/row.ts'
+import { keysOf, questionsHash } from '../../src/bench/run/key-node.ts'
+import type { Shard } from '../../src/bench/run/plan.ts'
+import { openResults, readFailed, readRows, readRuns } from '../../src/bench/run/results-node.ts'
+import type { Row } from '../../src/bench/run/row.ts'
 import { temporaryFolder } from '../weights/temporary.ts'
 import { failedNamed, keyNamed, question, rowNamed, runNamed } from './sample-row.ts'
 
@@ -202,7 +202,7 @@ describe('a file that is being written', () => {
   it('is free again when its writer was killed', async () => {
     const folder = temporaryFolder()
     const path = join(folder, 'rows.jsonl')
-    const appender = fileURLToPath(new URL('../../dist/bench/appender-node.js', import.meta.url))
+    const appender = fileURLToPath(new URL('../../dist/bench/run/appender-node.js', import.meta.url))
     const program = `
       const { Appender } = await import(${JSON.stringify(appender)})
       const file = await Appender.open(${JSON.stringify(path)})

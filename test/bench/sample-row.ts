@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Question } from '../../src/bench/question.ts'
-import type { FailedRow, Provenance, Row } from '../../src/bench/row.ts'
+import type { FailedRow, Provenance, Row } from '../../src/bench/run/row.ts'
 
 export const question: Question = {
   id: '7',

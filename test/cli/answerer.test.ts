@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import sharp from 'sharp'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Row } from '../../src/bench/row.ts'
+import type { Row } from '../../src/bench/run/row.ts'
 import { type Ended, folderOfFile, vicrop } from './vicrop.ts'
 
 const root = folderOfFile()

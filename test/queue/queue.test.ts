@@ -1,13 +1,19 @@
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Task } from '../../src/bench/plan.ts'
 import type { Question } from '../../src/bench/question.ts'
-import { askThroughQueue, type QueueOptions } from '../../src/bench/queue-node.ts'
-import type { JobResult, QueuedJob, QueuedRun } from '../../src/bench/queue-schema.ts'
-import { connectRedis, prefix } from '../../src/bench/redis-node.ts'
-import { openResults, type Results, readFailed, readRows, readRuns } from '../../src/bench/results-node.ts'
-import { queuedRuns } from '../../src/bench/worker-node.ts'
+import { askThroughQueue, type QueueOptions } from '../../src/bench/queue/queue-node.ts'
+import type { JobResult, QueuedJob, QueuedRun } from '../../src/bench/queue/queue-schema.ts'
+import { connectRedis, prefix } from '../../src/bench/queue/redis-node.ts'
+import { queuedRuns } from '../../src/bench/queue/worker-node.ts'
+import type { Task } from '../../src/bench/run/plan.ts'
+import {
+  openResults,
+  type Results,
+  readFailed,
+  readRows,
+  readRuns,
+} from '../../src/bench/run/results-node.ts'
 import { failedNamed, keyNamed, question, rowNamed, runNamed } from '../bench/sample-row.ts'
 import { temporaryFolder } from '../weights/temporary.ts'
 import { hasRedis, type RedisServer, startRedis } from './redis-server.ts'

@@ -2,7 +2,7 @@ import type { Box } from '../../image/image.ts'
 import type { Benchmark, Scorer, ScorerName } from '../benchmark.ts'
 import type { Localisation, Score } from '../question.ts'
 import { benchmarks, findBenchmark } from '../registry.ts'
-import type { FailedRow, ModelFacts, Provenance, Row, Settings, Way } from '../row.ts'
+import type { FailedRow, ModelFacts, Provenance, Row, Settings, Way } from '../run/row.ts'
 import { compareWays, wayKey, wayName } from './ways.ts'
 
 // The rows of a results folder, sorted and scored. Of each what tables are made of is kept, some hundred bytes: maps, texts

@@ -1,5 +1,5 @@
 import type { Benchmark } from '../benchmark.ts'
-import type { CropBy } from '../row.ts'
+import type { CropBy } from '../run/row.ts'
 import { describeSettings, type Experiment, type WayResults } from './experiment.ts'
 import type { Colour } from './plot.ts'
 import { type Facts, grouped } from './table.ts'

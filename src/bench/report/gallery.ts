@@ -1,5 +1,5 @@
 import { mapMethods } from '../../importance/method.ts'
-import type { Provenance, Row } from '../row.ts'
+import type { Provenance, Row } from '../run/row.ts'
 import { sampleNumber } from '../sample.ts'
 import { plainOf } from './compare.ts'
 import { type Experiment, experimentKey, runOf, type WayResults } from './experiment.ts'

@@ -1,4 +1,4 @@
-import type { Provenance } from '../row.ts'
+import type { Provenance } from '../run/row.ts'
 import { describeSettings } from './experiment.ts'
 import { type Cell, cellText, factsText, type Report, type Section, type Table } from './table.ts'
 import { wayName } from './ways.ts'

@@ -1,6 +1,6 @@
 import { html, raw } from 'hono/html'
 import type { Expected } from '../question.ts'
-import type { Provenance } from '../row.ts'
+import type { Provenance } from '../run/row.ts'
 import type { Card, Gallery, Said } from './card.ts'
 import { describeSettings } from './experiment.ts'
 import { type Outcome, outcomes } from './gallery.ts'

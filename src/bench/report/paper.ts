@@ -1,4 +1,4 @@
-import type { CropBy, ModelFacts } from '../row.ts'
+import type { CropBy, ModelFacts } from '../run/row.ts'
 
 // The numbers of Zhang et al. 2025, to stand beside: https://arxiv.org/abs/2502.17422. Scores are 0 to 1 here.
 

@@ -1,4 +1,4 @@
-import type { Provenance } from '../row.ts'
+import type { Provenance } from '../run/row.ts'
 import type { Study } from '../studies/study.ts'
 import { type Experiment, experimentsBy, type Gathered } from './experiment.ts'
 import { factsOf } from './facts.ts'

@@ -1,4 +1,4 @@
-import type { Provenance } from '../row.ts'
+import type { Provenance } from '../run/row.ts'
 import type { Difference } from './compare.ts'
 import type { Plot } from './plot.ts'
 

@@ -1,4 +1,4 @@
-import type { CropBy, Way } from '../row.ts'
+import type { CropBy, Way } from '../run/row.ts'
 
 // What ways are called, and in which order they stand.
 

@@ -5,7 +5,7 @@ import { factsOf, missingNotes, titled } from '../report/facts.ts'
 import { gainOfAllLayers, paperModelOf, withoutHighRes } from '../report/paper.ts'
 import type { Cell, Table } from '../report/table.ts'
 import { isDefault, wayKey } from '../report/ways.ts'
-import type { Way } from '../row.ts'
+import type { Way } from '../run/row.ts'
 import { hasLargePictures, methodWays, type Study } from './study.ts'
 
 /** What the choice of layers, the blocks of large pictures, and the input gradient as its authors' code has it are good for. */

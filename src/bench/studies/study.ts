@@ -1,7 +1,7 @@
 import type { Benchmark } from '../benchmark.ts'
 import type { Experiment } from '../report/experiment.ts'
 import type { Figure, Table } from '../report/table.ts'
-import type { Way } from '../row.ts'
+import type { Way } from '../run/row.ts'
 
 /** A question about methods: the ways to ask that answer it, and what is made of the answers. */
 export interface Study {

@@ -2,7 +2,7 @@ import sharp from 'sharp'
 import { expect, it } from 'vitest'
 import { drawGallery, type ReadPicture } from '../../../src/bench/report/cards-node.ts'
 import { readExamples } from '../../../src/bench/report/gallery.ts'
-import type { Row, Way } from '../../../src/bench/row.ts'
+import type { Row, Way } from '../../../src/bench/run/row.ts'
 import { answered, asked, experimentOf, folderOf, run, square } from './rows.ts'
 
 const ways: Way[] = [{ method: 'none' }, { method: 'rel-att' }, { method: 'grad-att' }]

@@ -1,7 +1,7 @@
 import type { Question } from '../../../src/bench/question.ts'
 import { type Experiment, gather, type ResultsFolder } from '../../../src/bench/report/experiment.ts'
 import type { Figure, Table } from '../../../src/bench/report/table.ts'
-import type { FailedRow, Provenance, Row, Way } from '../../../src/bench/row.ts'
+import type { FailedRow, Provenance, Row, Way } from '../../../src/bench/run/row.ts'
 import { findStudy } from '../../../src/bench/studies/registry.ts'
 import { keyNamed, question, rowNamed, runNamed } from '../sample-row.ts'
 

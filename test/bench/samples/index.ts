@@ -1,4 +1,4 @@
-import { type OpenBenchmark, openBenchmark } from '../../../src/bench/read-node.ts'
+import { type OpenBenchmark, openBenchmark } from '../../../src/bench/read/read-node.ts'
 import { findBenchmark } from '../../../src/bench/registry.ts'
 import { temporaryFolder } from '../../weights/temporary.ts'
 import { aokvqa } from './aokvqa.ts'

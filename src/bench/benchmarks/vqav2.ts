@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import type { Benchmark, Entry, FileContent, Read, ToQuestion } from './benchmark.ts'
+import type { Benchmark, Entry, FileContent, Read, ToQuestion } from '../benchmark.ts'
+import { paperAccuracy } from '../metrics/paper-code.ts'
+import { normaliseVqa, vqaAccuracy } from '../metrics/vqa-accuracy.ts'
+import type { Problem } from '../question.ts'
+import { sampleById } from '../sample.ts'
+import { byAnswers } from '../scoring.ts'
 import { entriesOf, id, imageOf, questionText, readEntries, reading } from './entries.ts'
-import { paperAccuracy } from './metrics/paper-code.ts'
-import { normaliseVqa, vqaAccuracy } from './metrics/vqa-accuracy.ts'
-import type { Problem } from './question.ts'
-import { sampleById } from './sample.ts'
-import { byAnswers } from './scoring.ts'
 
 /** What the questions' and the annotations' file say of a question, together; a row of the Parquet form has it all. */
 const schema = z.object({

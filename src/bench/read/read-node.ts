@@ -1,11 +1,11 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import pLimit from 'p-limit'
-import { unreadable } from '../weights/file-node.ts'
-import type { Benchmark, Entry, Read } from './benchmark.ts'
-import { collector } from './entries.ts'
+import { unreadable } from '../../weights/file-node.ts'
+import type { Benchmark, Entry, Read } from '../benchmark.ts'
+import { collector } from '../benchmarks/entries.ts'
+import type { ImageReference, Problem, Question } from '../question.ts'
 import { absent, locate, type OnDisk, readPublished } from './files-node.ts'
-import type { ImageReference, Problem, Question } from './question.ts'
 import { Shelf } from './shelf-node.ts'
 
 /** A benchmark whose questions have been read, and whose pictures can be. */

@@ -7,7 +7,7 @@ import {
   type RowGroup,
 } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
-import { readAt, unreadable, withFile } from '../weights/file-node.ts'
+import { readAt, unreadable, withFile } from '../../weights/file-node.ts'
 
 // Parquet files, a group of rows at a time. A file is open only while a group of it is read.
 

@@ -1,8 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { systemCode, unreadable } from '../weights/file-node.ts'
-import type { Benchmark, FileContent, PublishedFile, Shards } from './benchmark.ts'
-import { stem } from './entries.ts'
+import { systemCode, unreadable } from '../../weights/file-node.ts'
+import type { Benchmark, FileContent, PublishedFile, Shards } from '../benchmark.ts'
+import { stem } from '../benchmarks/entries.ts'
 
 // Which of a benchmark's files are there. Names in results are below the data folder, and with "/".
 

@@ -1,6 +1,6 @@
-import type { Box, Size } from '../image/image.ts'
-import { randomNumbers } from './random.ts'
-import { sampleNumber } from './sample.ts'
+import type { Box, Size } from '../../image/image.ts'
+import { randomNumbers } from '../random.ts'
+import { sampleNumber } from '../sample.ts'
 
 // Crops that no method finds: what a person would choose, and controls. `base` is the model's input in pixels, the smallest
 // crop of the paper's rule.

@@ -1,4 +1,4 @@
-import { mostOptions, optionLetter } from './metrics/options.ts'
+import { mostOptions, optionLetter } from '../metrics/options.ts'
 
 // Options within a question's text, as V* is published: "(A) red", each on a line of its own.
 

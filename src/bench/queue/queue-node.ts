@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Job, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { sha256 } from './key-node.ts'
-import type { Asked, Task } from './plan.ts'
-import type { Question } from './question.ts'
+import type { Question } from '../question.ts'
+import { sha256 } from '../run/key-node.ts'
+import type { Asked, Task } from '../run/plan.ts'
+import type { Results } from '../run/results-node.ts'
+import type { FailedRow, Way } from '../run/row.ts'
+import type { Answers } from '../run/run-node.ts'
 import { type JobResult, type QueuedJob, type QueuedRun, resultSchema } from './queue-schema.ts'
 import { prefix, runsKey } from './redis-node.ts'
-import type { Results } from './results-node.ts'
-import type { FailedRow, Way } from './row.ts'
-import type { Answers } from './run-node.ts'
 
 /**
  * Questions of a picture that are one job, at most. A worker that is killed loses so many; more would save it little, as seeing

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import type { Benchmark, Scorers, ToQuestion } from './benchmark.ts'
+import type { Benchmark, Scorers, ToQuestion } from '../benchmark.ts'
+import { directAnswer, plainly } from '../metrics/exact-match.ts'
+import { mostOptions } from '../metrics/options.ts'
+import { paperAccuracy } from '../metrics/paper-code.ts'
+import { byAnswers, byOption, ofCounted } from '../scoring.ts'
 import { withOptions } from './choices.ts'
 import { entriesOf, id, imageOf, questionText, readEntries, reading } from './entries.ts'
-import { directAnswer, plainly } from './metrics/exact-match.ts'
-import { mostOptions } from './metrics/options.ts'
-import { paperAccuracy } from './metrics/paper-code.ts'
 import { parsePythonList } from './python-list.ts'
-import { byAnswers, byOption, ofCounted } from './scoring.ts'
 
 /** The owners publish a list; the Parquet form has Python's way to print it. */
 const directAnswers = z

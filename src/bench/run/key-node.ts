@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Question } from './question.ts'
+import type { Question } from '../question.ts'
 import type { Settings, Way } from './row.ts'
 
 // What tells one answer from another: the same on every machine, whatever device it has.

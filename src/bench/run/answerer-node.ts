@@ -1,7 +1,7 @@
 import ky, { HTTPError } from 'ky'
 import { z } from 'zod'
-import { encodeJpeg } from '../image/decode-node.ts'
-import { cropImage, type Image } from '../image/image.ts'
+import { encodeJpeg } from '../../image/decode-node.ts'
+import { cropImage, type Image } from '../../image/image.ts'
 import { type Answerer, EndOfRun } from './ask-in-ways.ts'
 
 export interface Endpoint {

@@ -1,4 +1,4 @@
-import type { ImageReference, Question } from './question.ts'
+import type { ImageReference, Question } from '../question.ts'
 import type { Way } from './row.ts'
 
 /** What is to be done about one picture. */

@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { arch, availableParallelism, cpus, platform } from 'node:os'
-import { type LoadOptions, readModel } from '../load.ts'
-import { demoModel } from '../load-node.ts'
-import { modelMaker } from '../models/registry.ts'
-import { runtimeVersion } from '../onnx/session-node.ts'
-import { openCheckpoint } from '../weights/checkpoint-node.ts'
-import { checkpointHash } from '../weights/hash-node.ts'
-import { resolveModel } from '../weights/hub/resolve.ts'
+import { type LoadOptions, readModel } from '../../load.ts'
+import { demoModel } from '../../load-node.ts'
+import { modelMaker } from '../../models/registry.ts'
+import { runtimeVersion } from '../../onnx/session-node.ts'
+import { openCheckpoint } from '../../weights/checkpoint-node.ts'
+import { checkpointHash } from '../../weights/hash-node.ts'
+import { resolveModel } from '../../weights/hub/resolve.ts'
+import type { OpenBenchmark } from '../read/read-node.ts'
 import { questionsHash } from './key-node.ts'
-import type { OpenBenchmark } from './read-node.ts'
 import type { ModelFacts, Provenance, Settings, Way } from './row.ts'
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'))
 
 export const vicropVersion: string = version
 

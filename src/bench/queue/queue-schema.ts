@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { FailedRow, ModelFacts, Provenance, Row, Settings, Way } from './row.ts'
-import { failedSchema, provenanceSchema, rowSchema, settingsSchema, waySchema } from './row-schema.ts'
+import type { FailedRow, ModelFacts, Provenance, Row, Settings, Way } from '../run/row.ts'
+import { failedSchema, provenanceSchema, rowSchema, settingsSchema, waySchema } from '../run/row-schema.ts'
 
 // What goes through a queue: plain data, checked at both ends.
 

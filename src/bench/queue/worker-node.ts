@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DelayedError, type Job, Queue, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
-import type { Asker } from './ask-in-ways.ts'
-import { keysOf } from './key-node.ts'
-import type { Asked, Task } from './plan.ts'
-import type { Question } from './question.ts'
+import type { Question } from '../question.ts'
+import type { OpenBenchmark } from '../read/read-node.ts'
+import type { Asker } from '../run/ask-in-ways.ts'
+import { keysOf } from '../run/key-node.ts'
+import type { Asked, Task } from '../run/plan.ts'
+import type { FailedRow, Provenance, Row } from '../run/row.ts'
+import { type Answers, answersOf } from '../run/run-node.ts'
 import { attempts } from './queue-node.ts'
 import { type JobResult, jobSchema, type QueuedJob, type QueuedRun, runSchema } from './queue-schema.ts'
-import type { OpenBenchmark } from './read-node.ts'
 import { prefix, runsKey } from './redis-node.ts'
-import type { FailedRow, Provenance, Row } from './row.ts'
-import { type Answers, answersOf } from './run-node.ts'
 
 /**
  * Milliseconds after which a job whose worker has not been heard of is another's. Workers are heard of at half of it, from

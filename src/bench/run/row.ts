@@ -1,7 +1,7 @@
-import type { Geometry } from '../image/geometry.ts'
-import type { Box, Size } from '../image/image.ts'
-import type { CropReason } from '../picture.ts'
-import type { Localisation, Question, Score } from './question.ts'
+import type { Geometry } from '../../image/geometry.ts'
+import type { Box, Size } from '../../image/image.ts'
+import type { CropReason } from '../../picture.ts'
+import type { Localisation, Question, Score } from '../question.ts'
 
 // What a run writes: plain data, one line of JSON each.
 

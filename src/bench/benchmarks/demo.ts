@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import type { Benchmark, ToQuestion } from './benchmark.ts'
+import type { Benchmark, ToQuestion } from '../benchmark.ts'
+import { exactMatch, plainly } from '../metrics/exact-match.ts'
+import { byAnswers } from '../scoring.ts'
 import { entriesOf, imageOf, questionText, readEntries, reading } from './entries.ts'
-import { exactMatch, plainly } from './metrics/exact-match.ts'
-import { byAnswers } from './scoring.ts'
 
 const pixels = z.number().min(0)
 

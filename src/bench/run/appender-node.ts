@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { tryLock } from 'fs-native-extensions'
 import pLimit from 'p-limit'
-import { systemCode } from '../weights/file-node.ts'
+import { systemCode } from '../../weights/file-node.ts'
 import { endOfLines } from './lines-node.ts'
 
 /**

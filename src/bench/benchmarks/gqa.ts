@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { Benchmark, Entry, FileContent, ToQuestion } from './benchmark.ts'
+import type { Benchmark, Entry, FileContent, ToQuestion } from '../benchmark.ts'
+import { exactMatch, plainly } from '../metrics/exact-match.ts'
+import { paperContains } from '../metrics/paper-code.ts'
+import { byAnswers } from '../scoring.ts'
 import { id, imageOf, questionText, readEntries, reading } from './entries.ts'
-import { exactMatch, plainly } from './metrics/exact-match.ts'
-import { paperContains } from './metrics/paper-code.ts'
-import { byAnswers } from './scoring.ts'
 
 const schema = z.object({
   id,

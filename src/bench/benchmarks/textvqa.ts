@@ -1,5 +1,8 @@
 import { z } from 'zod'
-import type { Benchmark, ToQuestion } from './benchmark.ts'
+import type { Benchmark, ToQuestion } from '../benchmark.ts'
+import { paperAccuracy } from '../metrics/paper-code.ts'
+import { normaliseTextVqa, vqaAccuracy } from '../metrics/vqa-accuracy.ts'
+import { byAnswers } from '../scoring.ts'
 import {
   answerList,
   boxOfFour,
@@ -10,9 +13,6 @@ import {
   readEntries,
   reading,
 } from './entries.ts'
-import { paperAccuracy } from './metrics/paper-code.ts'
-import { normaliseTextVqa, vqaAccuracy } from './metrics/vqa-accuracy.ts'
-import { byAnswers } from './scoring.ts'
 
 const schema = z.object({ question_id: id, image_id: id, question: questionText, answers: answerList })
 

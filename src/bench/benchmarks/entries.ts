@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { Box } from '../image/image.ts'
-import type { Entry, FileContent, Read, ToQuestion } from './benchmark.ts'
-import type { ImageReference, Problem, Question } from './question.ts'
+import type { Box } from '../../image/image.ts'
+import type { Entry, FileContent, Read, ToQuestion } from '../benchmark.ts'
+import type { ImageReference, Problem, Question } from '../question.ts'
 
 // What every benchmark does with the entries of its files.
 

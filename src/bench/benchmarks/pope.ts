@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { Benchmark, Entry, FileContent, Read, ToQuestion } from './benchmark.ts'
+import type { Benchmark, Entry, FileContent, Read, ToQuestion } from '../benchmark.ts'
+import { paperYesNo } from '../metrics/paper-code.ts'
+import { readYesNo } from '../metrics/yes-no.ts'
+import { byYesNo } from '../scoring.ts'
 import { entriesOf, id, imageOf, questionText, readEntries, reading, stem } from './entries.ts'
-import { paperYesNo } from './metrics/paper-code.ts'
-import { readYesNo } from './metrics/yes-no.ts'
-import { byYesNo } from './scoring.ts'
 
 const splits = ['random', 'popular', 'adversarial'] as const
 

@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { Benchmark, ToQuestion } from './benchmark.ts'
+import type { Benchmark, ToQuestion } from '../benchmark.ts'
+import { anls } from '../metrics/anls.ts'
+import { paperSubstring } from '../metrics/paper-code.ts'
+import { byAnswers } from '../scoring.ts'
 import { answerList, entriesOf, id, imageOf, questionText, readEntries, reading } from './entries.ts'
-import { anls } from './metrics/anls.ts'
-import { paperSubstring } from './metrics/paper-code.ts'
-import { byAnswers } from './scoring.ts'
 
 // The picture is "documents/DOCUMENT_PAGE.png", and document and page have fields of their own, which the Parquet form keeps.
 const schema = z.object({

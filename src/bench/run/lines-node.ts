@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { readAt, unreadable } from '../weights/file-node.ts'
-import { absent } from './files-node.ts'
+import { readAt, unreadable } from '../../weights/file-node.ts'
+import { absent } from '../read/files-node.ts'
 
 // Files of JSON Lines, which may grow while they are read, and whose last line may have been cut off by a kill.
 

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import type { Box } from '../image/image.ts'
-import type { Benchmark, Entry, FileContent, Read, ToQuestion } from './benchmark.ts'
+import type { Box } from '../../image/image.ts'
+import type { Benchmark, Entry, FileContent, Read, ToQuestion } from '../benchmark.ts'
+import { optionLetter } from '../metrics/options.ts'
+import { paperChoice, paperOption } from '../metrics/paper-code.ts'
+import type { Problem, Question } from '../question.ts'
+import { byOption, expecting } from '../scoring.ts'
 import { splitOptions } from './choices.ts'
 import { boxOfFour, entriesOf, id, imageOf, questionText, readEntries, reading, stem } from './entries.ts'
-import { optionLetter } from './metrics/options.ts'
-import { paperChoice, paperOption } from './metrics/paper-code.ts'
-import type { Problem, Question } from './question.ts'
-import { byOption, expecting } from './scoring.ts'
 
 const schema = z.object({
   question_id: id,

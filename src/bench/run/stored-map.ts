@@ -1,4 +1,4 @@
-import type { ImportanceMap } from '../crop/select.ts'
+import type { ImportanceMap } from '../../crop/select.ts'
 import type { StoredMap } from './row.ts'
 
 /** A map in a byte a cell: 255 where it is largest, and 0 everywhere for one that is so or has no largest value. */

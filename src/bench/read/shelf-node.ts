@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import type { Entry } from './benchmark.ts'
+import type { Entry } from '../benchmark.ts'
+import type { ImageReference } from '../question.ts'
 import {
   columnNames,
   type Group,
@@ -8,7 +9,6 @@ import {
   type ParquetFile,
   readGroup,
 } from './parquet-node.ts'
-import type { ImageReference } from './question.ts'
 
 type RowReference = Extract<ImageReference, { in: 'parquet' }>
 
