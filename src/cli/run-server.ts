@@ -100,7 +100,7 @@ async function checkDefaults(vicrop: ViCrop, defaults: LookDefaults): Promise<vo
 }
 
 /** An id of the hub as it is; of a folder its name alone, as its place is nobody's business. */
-export const servedName = (model = 'demo'): string => (existsSync(model) ? basename(resolve(model)) : model)
+const servedName = (model = 'demo'): string => (existsSync(model) ? basename(resolve(model)) : model)
 
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || (isIP(host) !== 0 && ipaddr.process(host).range() === 'loopback')

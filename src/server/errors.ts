@@ -19,7 +19,7 @@ export class ApiError extends Error {
   }
 }
 
-export type ErrorStatus = 400 | 401 | 403 | 404 | 408 | 413 | 415 | 429 | 499 | 500 | 502 | 503 | 504
+export type ErrorStatus = 400 | 401 | 403 | 404 | 413 | 415 | 429 | 499 | 500 | 502 | 503 | 504
 
 interface ErrorDetails {
   readonly code?: string
