@@ -12,14 +12,9 @@ export interface Question {
   readonly answer: string
   /** Of the thing asked about; null, like its size, where there is none. */
   readonly box: Box | null
-  readonly size: GroupName | null
+  readonly size: 'small' | 'medium' | 'large' | null
   readonly family: string
-  /** Templates that training never used, or words of one's own, some of which the model does not know. */
-  readonly words: 'held out' | 'own'
 }
-
-export const groups = ['small', 'medium', 'large'] as const
-export type GroupName = (typeof groups)[number]
 
 export const folder = fileURLToPath(new URL('../../demo/benchmark', import.meta.url))
 

@@ -12,6 +12,8 @@ import { compareWays, wayKey, wayName } from './ways.ts'
 export interface Experiment {
   /** See `experimentKey`. */
   readonly key: string
+  /** As titles call it: the benchmark, and what else tells it from others of the same model. */
+  readonly label: string
   readonly benchmark: Benchmark
   readonly scorer: ScorerName
   readonly model: ModelFacts
@@ -99,12 +101,26 @@ export async function gather(folder: ResultsFolder, scorer: ScorerName): Promise
     if (folder.runs.has(row.run)) place(row)?.failed.push(failure)
     else notes.add(`${row.benchmark}, ${row.model}: ${failureText(failure)}`)
   }
-  const experiments = [...kept.values()].flatMap(at => (at === null ? [] : [finish(at)]))
+  const gathered = [...kept.values()].filter(at => at !== null)
+  const experiments = gathered.map(at => finish(at, labelOf(at.run, gathered)))
   return { experiments: experiments.sort(compareExperiments), notes: [...notes] }
 }
 
 /** As a note has it. */
 export const failureText = ({ id, way, error }: Failure): string => `Failed: ${id}, ${way}: ${error}`
+
+/** Names settings and edition only where the same model has several of them in a benchmark. */
+function labelOf({ benchmark, model, settings }: Provenance, all: readonly Gathering[]): string {
+  const alike = all
+    .map(({ run }) => run)
+    .filter(run => run.model.hash === model.hash && run.benchmark.name === benchmark.name)
+  const differs = (of: (run: Provenance) => string): boolean => new Set(alike.map(of)).size > 1
+  return [
+    benchmark.name,
+    ...(differs(run => run.benchmark.hash) ? [benchmark.hash.slice(0, 8)] : []),
+    ...(differs(run => describeSettings(run.settings)) ? [describeSettings(settings)] : []),
+  ].join(', ')
+}
 
 /** By which rows are told apart: of two editions of a benchmark, two models of one name, and all settings. */
 export const experimentKey = ({ benchmark, model, settings }: Provenance): string =>
@@ -177,11 +193,12 @@ function askedQuestion({ question: { boxes, tags, expected }, image }: Row): Ask
   }
 }
 
-function finish({ run, benchmark, scorer, questions, ways, failed }: Gathering): Experiment {
+function finish({ run, benchmark, scorer, questions, ways, failed }: Gathering, label: string): Experiment {
   const { model, settings } = run
   const named = [...ways.values()].map(results => ({ ...results, name: wayName(results.way) }))
   return {
     key: experimentKey(run),
+    label,
     benchmark,
     scorer,
     model,

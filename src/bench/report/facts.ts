@@ -1,4 +1,3 @@
-import type { Benchmark } from '../benchmark.ts'
 import type { CropBy } from '../run/row.ts'
 import { describeSettings, type Experiment, type WayResults } from './experiment.ts'
 import type { Colour } from './plot.ts'
@@ -36,8 +35,8 @@ export function missingNotes({ questions, ways }: Experiment, of: readonly WayRe
   )
 }
 
-/** A benchmark's name at the beginning of a title. */
-export const titled = ({ name }: Benchmark, what: string): string => `${name}: ${what}`
+/** What a table of an experiment is called. */
+export const titled = ({ label }: Experiment, what: string): string => `${label}: ${what}`
 
 const colours: Readonly<Record<CropBy, Colour>> = {
   none: 'none',

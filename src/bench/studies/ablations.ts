@@ -30,7 +30,7 @@ export const ablations: Study = {
 }
 
 function view(experiment: Experiment): Table[] {
-  const { benchmark, ways, model } = experiment
+  const { ways, model } = experiment
   const changed = ways.flatMap(way => {
     const { layers, connectorLayers, highRes, variant, ...rest } = way.way
     const asIs = ways.find(other => wayKey(other.way) === wayKey(rest))
@@ -41,7 +41,7 @@ function view(experiment: Experiment): Table[] {
   return [
     {
       kind: 'table',
-      title: titled(benchmark, 'other layers, resolution, variant'),
+      title: titled(experiment, 'other layers, resolution, variant'),
       of: factsOf(experiment),
       rowsAre: 'way',
       columns: ['score', 'by default', 'difference'],

@@ -20,7 +20,7 @@ function view(experiment: Experiment): Table[] {
   return [
     {
       kind: 'table',
-      title: titled(experiment.benchmark, 'answers of another model'),
+      title: titled(experiment, 'answers of another model'),
       of: factsOf(experiment),
       rowsAre: 'way',
       columns: ['score'],

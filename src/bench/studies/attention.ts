@@ -38,7 +38,7 @@ function tableOf(experiment: Experiment, layers: readonly Layer[], part: string)
   const [{ right, wrong }] = layers as readonly [Layer]
   return {
     kind: 'table',
-    title: titled(experiment.benchmark, `attention ratio by layer${part}`),
+    title: titled(experiment, `attention ratio by layer${part}`),
     of: factsOf(experiment),
     rowsAre: 'layer',
     columns: [`plain answer right (${grouped(right.n)})`, `plain answer wrong (${grouped(wrong.n)})`],
@@ -53,7 +53,7 @@ function tableOf(experiment: Experiment, layers: readonly Layer[], part: string)
 function drawn(experiment: Experiment, layers: readonly Layer[], part: string): Figure {
   return {
     kind: 'figure',
-    title: titled(experiment.benchmark, `attention ratio by layer${part}`),
+    title: titled(experiment, `attention ratio by layer${part}`),
     of: factsOf(experiment),
     caption: `${meaning} Bands are 95 % intervals of the mean.`,
     alt: `Highest in layer ${peak(layers, 'right')} where the plain answer is right, in layer ${peak(layers, 'wrong')} where it is wrong.`,

@@ -23,7 +23,7 @@ function view(experiment: Experiment): Table[] {
   return [
     {
       kind: 'table',
-      title: titled(experiment.benchmark, 'more than a crop anywhere'),
+      title: titled(experiment, 'more than a crop anywhere'),
       of: factsOf(experiment),
       rowsAre: 'method',
       columns: columns.map(({ name }) => `against ${name}`),

@@ -27,7 +27,7 @@ function view(experiment: Experiment): (Table | Figure)[] {
   const sizes = sizeGroups(experiment)
   const measured = (name: string, measure: Measure, ofWays: readonly WayResults[]): Table => ({
     kind: 'table',
-    title: titled(benchmark, name),
+    title: titled(experiment, name),
     of,
     rowsAre: 'method',
     columns: ['all', ...sizes.map(group => group.name)],
@@ -118,7 +118,7 @@ function coverFigure(experiment: Experiment, ways: readonly WayResults[]): Figur
   const wholly = bars.filter(({ part }) => part === 'all of it')
   return {
     kind: 'figure',
-    title: titled(experiment.benchmark, 'how much of the box the crop has'),
+    title: titled(experiment, 'how much of the box the crop has'),
     of: factsOf(experiment),
     caption: 'Questions with a box, by how much of it lies inside the crop.',
     alt: `All of it: ${wholly.map(({ name, value }) => `${name} ${Math.round(100 * value)} %`).join(', ')}.`,

@@ -36,16 +36,16 @@ export const methods: Study = {
 /** Rows of methods, columns of benchmarks, as the paper has it: a table for each setting with several benchmarks. */
 function overview(experiments: readonly Experiment[]): Table[] {
   const bySettings = experimentsBy(experiments, ({ settings }) => describeSettings(settings))
-  return bySettings.filter(of => of.length > 1).map(overviewOf)
+  return bySettings.filter(of => of.length > 1).map(of => overviewOf(of, bySettings.length > 1))
 }
 
-function overviewOf(experiments: readonly Experiment[]): Table {
+function overviewOf(experiments: readonly Experiment[], areSeveral: boolean): Table {
   const columns = experiments.map(experiment => ({ experiment, ways: plainWays(experiment) }))
   const names = [...new Set(columns.flatMap(({ ways }) => ways.map(({ name }) => name)))]
   const facts = experiments.map(factsOf)
   return {
     kind: 'table',
-    title: 'Methods by benchmark',
+    title: areSeveral ? `Methods by benchmark, ${facts[0]!.settings}` : 'Methods by benchmark',
     of: {
       ...facts[0]!,
       benchmark: facts.map(({ benchmark }) => benchmark).join(', '),
@@ -73,7 +73,7 @@ function ofWays(experiment: Experiment, ways: readonly WayResults[]): Table {
   const rows = ways.map(way => ({ name: way.name, cells: statistics(experiment, way) }))
   return {
     kind: 'table',
-    title: titled(experiment.benchmark, 'methods'),
+    title: titled(experiment, 'methods'),
     of: factsOf(experiment),
     rowsAre: 'method',
     columns: [
@@ -135,7 +135,7 @@ function yesNoTables(experiment: Experiment, ways: readonly WayResults[]): Table
   const parts = [{ name: 'all', ids: null }, ...splits]
   return parts.map(({ name, ids }) => ({
     kind: 'table',
-    title: titled(experiment.benchmark, `precision and recall, ${name}`),
+    title: titled(experiment, `precision and recall, ${name}`),
     of: factsOf(experiment),
     rowsAre: 'method',
     columns: ['questions', 'accuracy', 'precision', 'recall', 'F1', 'rate of yes'],
@@ -161,7 +161,7 @@ function yesNoRow({ questions }: Experiment, { name, answers }: WayResults, some
 function byTags(experiment: Experiment, ways: readonly WayResults[]): Table[] {
   return tagGroups(experiment).map(({ tag, groups }) => ({
     kind: 'table',
-    title: titled(experiment.benchmark, `score by ${tag}`),
+    title: titled(experiment, `score by ${tag}`),
     of: factsOf(experiment),
     rowsAre: 'method',
     columns: groups.map(({ name, ids }) => `${name} (${grouped(ids.size)})`),

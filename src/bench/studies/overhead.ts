@@ -29,7 +29,6 @@ function view(experiment: Experiment): (Table | Figure)[] {
     ({ way }) => way.method === 'none' || way.method in overheadSeconds,
   )
   if (!ways.some(({ way }) => way.method !== 'none')) return []
-  const { benchmark } = experiment
   const of = factsOf(experiment)
   const bars = ways.flatMap(way =>
     stages.map(stage => ({ name: way.name, part: stage.name, value: mean(secondsOf(way, [stage])) })),
@@ -37,7 +36,7 @@ function view(experiment: Experiment): (Table | Figure)[] {
   return [
     {
       kind: 'figure',
-      title: titled(benchmark, 'seconds a question'),
+      title: titled(experiment, 'seconds a question'),
       of,
       caption: 'Mean time of a question by stage.',
       alt: ways.map(way => `${way.name}: ${mean(secondsOf(way, stages)).toFixed(2)} s.`).join(' '),
@@ -45,7 +44,7 @@ function view(experiment: Experiment): (Table | Figure)[] {
     },
     {
       kind: 'table',
-      title: titled(benchmark, 'seconds a question'),
+      title: titled(experiment, 'seconds a question'),
       of,
       rowsAre: 'method',
       columns: [...stages.map(({ name }) => name), 'in all', 'overhead'],

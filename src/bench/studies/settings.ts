@@ -26,10 +26,7 @@ function compared(first: Experiment, other: Experiment): Table {
   })
   return {
     kind: 'table',
-    title: titled(
-      other.benchmark,
-      `${describeSettings(other.settings)}, against ${describeSettings(first.settings)}`,
-    ),
+    title: titled(other, `against ${describeSettings(first.settings)}`),
     of: factsOf(other),
     rowsAre: 'method',
     columns: ['difference', 'the same crop'],

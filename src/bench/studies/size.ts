@@ -34,7 +34,7 @@ function bySize(experiment: Experiment, ways: readonly WayResults[], groups: rea
   const isPapers = benchmark.name === 'textvqa' && paperModelOf(model) !== null
   return {
     kind: 'table',
-    title: titled(benchmark, 'score by size'),
+    title: titled(experiment, 'score by size'),
     of: factsOf(experiment),
     rowsAre: 'method',
     columns: groups.map(({ name }) => name),
@@ -78,7 +78,7 @@ function gained(experiment: Experiment, ways: readonly WayResults[], groups: rea
   return [
     {
       kind: 'table',
-      title: titled(experiment.benchmark, 'share of what the human crop gains, by size'),
+      title: titled(experiment, 'share of what the human crop gains, by size'),
       of: factsOf(experiment),
       rowsAre: 'method',
       columns: groups.map(({ name }) => name),
@@ -96,7 +96,7 @@ function gained(experiment: Experiment, ways: readonly WayResults[], groups: rea
 function drawn(experiment: Experiment, ways: readonly WayResults[], groups: readonly SizeGroup[]): Figure {
   return {
     kind: 'figure',
-    title: titled(experiment.benchmark, 'score by size'),
+    title: titled(experiment, 'score by size'),
     of: factsOf(experiment),
     caption: 'Score by size of the thing asked about, with 95 % intervals.',
     alt: groups

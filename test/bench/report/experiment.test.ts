@@ -14,14 +14,19 @@ describe('rows are sorted into experiments', () => {
   }
 
   it.each([
-    ['settings', otherSettings],
-    ['model', otherModel],
-    ['edition of the questions', otherEdition],
-  ])('of each %s for itself', async (_, other) => {
+    [
+      'settings',
+      otherSettings,
+      ['demo, f32, plain prompt, at most 20 tokens', 'demo, q8, plain prompt, at most 20 tokens'],
+    ],
+    ['model', otherModel, ['demo', 'demo']],
+    ['edition of the questions', otherEdition, ['demo, 17d5efa6', 'demo, 201f1d98']],
+  ])('of each %s for itself, and called so', async (_, other, labels) => {
     const rows = ['r1', 'r2'].flatMap(run => answered(asked('1'), [none], ['a'], { run }))
     const runs = [run('r1', 'demo'), run('r2', 'demo', other)]
     const { experiments } = await gather(folderOf(rows, runs), 'official')
     expect(experiments.map(({ questions }) => questions.size)).toEqual([1, 1])
+    expect(experiments.map(({ label }) => label)).toEqual(labels)
   })
 
   it('of several runs in the same, as after a stop', async () => {

@@ -371,7 +371,7 @@ describe('the other studies', () => {
     const q8 = { settings: { ...runNamed('').settings, dtype: 'q8' } } as const
     const folder = folderOf([...rows.slice(0, -1), moved], [run('r1', 'demo'), run('r2', 'demo', q8)])
     const { experiments } = await gather(folder, 'official')
-    const title = 'demo: q8, plain prompt, at most 20 tokens, against f32, plain prompt, at most 20 tokens'
+    const title = 'demo, q8, plain prompt, at most 20 tokens: against f32, plain prompt, at most 20 tokens'
     expect(valuesOf(tableOf(view('settings', ...experiments), title))).toEqual({
       'no crop': [0, null],
       'rel-att': [-0.5, 0.5],
