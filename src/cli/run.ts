@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { decodeImage } from '../image/decode-node.ts'
-import type { OpenProgress } from '../load-node.ts'
+import type { OpenProgress } from '../load.ts'
 import { checkQuestion, type LookOptions, type Parts } from '../options.ts'
 import type { Look, Picture } from '../picture.ts'
 import { ViCrop } from '../vicrop.ts'
