@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { basename, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError } from 'commander'
 import ipaddr from 'ipaddr.js'
 import pino from 'pino'
@@ -15,6 +16,9 @@ import { openingLine, startProgress } from './progress.ts'
 import { layersOf } from './run.ts'
 import type { ServeFlags } from './serve.ts'
 
+/** The page of `web/`, as the build puts it beside the command line. */
+const pageFolder = fileURLToPath(new URL('../page/', import.meta.url))
+
 /** Over the time of a request, so that those taken in last end by their own limit. */
 const drainMs = 10_000
 
@@ -25,9 +29,11 @@ export async function runServer(flags: ServeFlags, interrupted: AbortSignal): Pr
   const progress = startProgress('opening the model')
   await using vicrop = await openModel(flags, end.signal, progress.say).finally(progress.stop)
   const log = pino({ level: flags.logLevel }, pino.destination({ dest: 2, sync: true }))
-  const app = createApp({ ...(await appOptions(flags, vicrop, keys)), log })
+  const options = await appOptions(flags, vicrop, keys)
+  const app = createApp({ ...options, log })
   const server = await listen(app, flags.host, flags.port)
   process.stdout.write(`vicrop serves ${servedName(flags.model)} at ${server.url}/v1\n`)
+  if (options.page !== null) process.stdout.write(`page           ${server.url}\n`)
   if (keys.length === 0 && !isLoopback(flags.host))
     log.warn('everybody who reaches this address may use the server: give it an API key')
   await end.promise
@@ -72,7 +78,7 @@ async function appOptions(
     keys,
     origins: flags.cors,
     hosts: keys.length === 0 && isLoopback(flags.host) ? loopbackHosts : null,
-    page: null,
+    page: existsSync(pageFolder) ? pageFolder : null,
   }
 }
 

@@ -99,7 +99,12 @@ export function createApp(options: AppOptions): App {
   })
   app.post('/v1/chat/completions', c => chat(c, serving))
   app.post('/v1/look', c => look(c, serving))
-  if (options.page !== null) app.route('/', page(options.page))
+  if (options.page !== null) {
+    // In place of the page's own file, which says that no server answers for it.
+    const facts = { layerCount: options.vicrop.layerCount, needsKey: keys.length > 0 }
+    app.get('/server.json', c => c.json(facts))
+    app.route('/', page(options.page))
+  }
   app.notFound(c => errorResponse(new ApiError(404, `${c.req.method} ${c.req.path}: not found.`)))
   app.onError((error, c) => {
     c.set('error', error)

@@ -14,8 +14,11 @@ export function Answers() {
   const current = isNew ? undefined : found
   const isTrying = !isNew && (frame.value !== null || tried !== null) && tried !== undefined
   return (
-    <section class="answers" aria-label="Answers" aria-busy={doing !== null}>
-      <p class="stage-of-work">{doing?.stage}</p>
+    <section class="answers" aria-labelledby="answers" aria-busy={doing !== null}>
+      <h2>
+        <span id="answers">Answers</span>
+        <small>{doing?.stage}</small>
+      </h2>
       <div class="cards">
         <Card
           title="The whole picture"
@@ -42,6 +45,7 @@ export function Answers() {
         {isTrying && (
           <Card
             title="With your crop"
+            isWide
             answer={frame.value === null ? (tried?.answer ?? null) : null}
             image={seen.image}
             box={crop.value}
@@ -71,12 +75,13 @@ interface CardProps {
   /** The part of it that is shown; all of it if left out. */
   readonly box?: Box | null
   readonly isBest?: boolean
+  readonly isWide?: boolean
   readonly action?: preact.ComponentChild
 }
 
-function Card({ title, answer, image, box, isBest = false, action }: CardProps) {
+function Card({ title, answer, image, box, isBest = false, isWide = false, action }: CardProps) {
   return (
-    <article class={isBest ? 'card best' : 'card'}>
+    <article class={`card${isBest ? ' best' : ''}${isWide ? ' wide' : ''}`}>
       <Thumbnail image={image} box={box ?? null} />
       <div>
         <h3>{title}</h3>

@@ -27,13 +27,13 @@ export function App() {
             </p>
           )}
           {picture.value !== null && <Answers />}
-          {shown.value !== null && (
-            <>
-              <Timings />
-              <Reproduce />
-            </>
-          )}
         </div>
+        {shown.value !== null && (
+          <div class="facts">
+            <Timings />
+            <Reproduce />
+          </div>
+        )}
         <Examples />
       </main>
       <footer>

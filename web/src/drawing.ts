@@ -1,7 +1,8 @@
 import { scaleBox, scaleGeometry } from '../../src/image/geometry.ts'
 import { cropImage } from '../../src/image/image.ts'
+import { overlay } from '../../src/image/overlay.ts'
 import { resize } from '../../src/image/resize.ts'
-import { type Box, type Image, type ImportanceMap, overlay } from '../../src/web.ts'
+import type { Box, Image, ImportanceMap } from '../../src/web.ts'
 
 /** The longer side of what is drawn: small pictures are enlarged, large ones made smaller. */
 const leastPx = 960

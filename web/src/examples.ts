@@ -1,4 +1,4 @@
-const pictures = import.meta.glob<string>('../../demo/pictures/{000,003,005,006,008,009}.webp', {
+const pictures = import.meta.glob<string>('../../demo/pictures/{000,003,004,006,008,010}.webp', {
   query: '?url',
   import: 'default',
   eager: true,
@@ -44,11 +44,11 @@ export const examples: readonly Example[] = [
     'What shape does the object with the K have?',
   ),
   example(
-    '009.webp',
-    'A large purple square, and small things below it',
-    'Which sign is written on the triangle?',
-    'Look at the character on the heart. What is it?',
-    'What character is printed inside the purple diamond?',
+    '010.webp',
+    'Large orange and cyan shapes, small ones at the edges, a note with four rows',
+    'What symbol is printed inside the orange triangle?',
+    'Give me whatever is on that orange star',
+    'In this picture, which sign does the yellow object have?',
   ),
   example(
     '000.webp',
@@ -58,10 +58,10 @@ export const examples: readonly Example[] = [
     'Which symbol is written on the circle?',
   ),
   example(
-    '005.webp',
-    'Two triangles, a square, a heart and small green signs',
-    'What symbol do you see on the star?',
-    'What symbol do you see on the blue object?',
-    'Which letter does the green triangle have?',
+    '004.webp',
+    'A large green heart, two large triangles, a small blue plate',
+    'What number is on the blue plate?',
+    'Look at the character on the orange object. What is it?',
+    'Look at the character on the red object. What is it?',
   ),
 ]

@@ -56,7 +56,7 @@ function LayerSlider() {
   const usual = shown.value?.how.layers === undefined ? (shown.value?.found.layers ?? []) : []
   const at = layer.value ?? usual[0] ?? 0
   const isUsed = readsLayers(method.value)
-  const text = !isUsed ? 'not used' : layer.value === null ? `${usual.join(', ')} (the usual)` : `${at}`
+  const text = !isUsed ? 'not used' : layer.value === null ? `${usual.join(', ')} (default)` : `${at}`
   const choose = (chosen: number | null): void => {
     layer.value = chosen
     clearTimeout(resting)
@@ -68,7 +68,7 @@ function LayerSlider() {
         Layer <output>{text}</output>
         {isUsed && layer.value !== null && (
           <button type="button" class="quiet" onClick={() => choose(null)}>
-            usual
+            default
           </button>
         )}
       </span>

@@ -12,6 +12,7 @@ const calls: { [C in Call]: (input: Calls[C]['input'], hooks: Hooks) => Promise<
     await placeRuntime(device)
     const onProgress = (progress: OpenProgress): void => say({ progress })
     vicrop = await ViCrop.open(new URL(model), { device, signal, onProgress })
+    void warmUp(vicrop)
     return { layerCount: vicrop.layerCount }
   },
   async see({ image }, { signal }) {
@@ -26,6 +27,14 @@ const calls: { [C in Call]: (input: Calls[C]['input'], hooks: Hooks) => Promise<
       onText: ({ of, text }) => of === 'plainAnswer' && say({ plainText: text }),
     }),
   layerMaps: ({ question }, { signal }) => seen().relativeAttention(question, { layers: 'all', signal }),
+}
+
+/** Has the runtime make ready what a question needs, while a picture is being chosen. What fails here is said when it is asked. */
+async function warmUp(model: ViCrop): Promise<void> {
+  const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3).fill(128) }
+  const warming = await model.see(grey).catch(() => null)
+  await warming?.ask('What is this?', { maxNewTokens: 1 }).catch(() => null)
+  warming?.release()
 }
 
 interface Hooks {
