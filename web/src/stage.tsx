@@ -1,5 +1,5 @@
 import { useSignalEffect } from '@preact/signals'
-import { useMemo, useRef } from 'preact/hooks'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { Image } from '../../src/web.ts'
 import { CropFrame } from './crop-frame.tsx'
 import { type Drawn, drawnOf, heated, paint } from './drawing.ts'
@@ -19,7 +19,7 @@ export function Stage() {
     )
   const { width, height } = seen.image
   return (
-    <section class="stage" aria-label="Picture">
+    <section class="stage" aria-label="Picture" tabIndex={-1}>
       <Board key={seen.file} image={seen.image} name={seen.name} />
       <div class="caption">
         <span>
@@ -51,9 +51,18 @@ function PictureInput({ children }: { readonly children: preact.ComponentChildre
 
 function Board({ image, name }: { readonly image: Image; readonly name: string }) {
   const drawn = useMemo(() => drawnOf(image), [image])
+  const board = useRef<HTMLDivElement>(null)
+  // Whoever chose it further down goes on from here.
+  useEffect(() => {
+    const stage = board.current?.closest<HTMLElement>('.stage')
+    stage?.focus({ preventScroll: true })
+    stage?.scrollIntoView({ block: 'nearest' })
+  }, [])
   const { width, height } = image
   return (
-    <div class={work.value === null ? 'board' : 'board working'} style={{ '--ratio': `${width / height}` }}>
+    <div
+      ref={board}
+      class={work.value === null ? 'board' : 'board working'} style={{ '--ratio': `${width / height}` }}>
       <Painted drawn={drawn} name={name} />
       {crop.value !== null && <CropFrame box={crop.value} within={image} />}
     </div>

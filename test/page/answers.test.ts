@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { cropImage } from '../../src/image/image.ts'
+import { enlargedOverlay } from '../../src/image/overlay.ts'
+import { type Picture, ViCrop } from '../../src/index.ts'
+import { decodeImage } from '../../src/image/decode-node.ts'
+import { answersOn, chooseExample, cropsOn, heatOn, usePage, withoutBrowser } from './open-page.ts'
+import { servedSite, staticSite } from './sites.ts'
+
+const question = 'What is the date on the form?'
+const other = 'Can you tell me the symbol on the cyan triangle?'
+
+/** What Node finds, by the same model. */
+let vicrop: ViCrop
+let picture: Picture
+beforeAll(async () => {
+  vicrop = await ViCrop.open()
+  picture = await vicrop.see('demo/pictures/003.webp')
+})
+afterAll(() => vicrop.release())
+
+/** A map's values differ by a millionth between runtimes, colours by a level. */
+const colourLevels = 2
+
+describe.skipIf(withoutBrowser !== null).each([
+  ['wholly in the browser', staticSite],
+  ['against the server', servedSite],
+])('the page, %s', (_, start) => {
+  const opened = usePage(start)
+
+  it('answers the question of an example as Node does, with the same crop and map', async () => {
+    const page = opened()
+    await chooseExample(page, question)
+    const { plainAnswer, answer, crop, importance } = await picture.ask(question)
+    expect(await answersOn(page)).toEqual([plainAnswer, answer])
+    expect(await cropsOn(page)).toEqual([Object.values(crop!)])
+    expectColours(await heatOn(page), enlargedOverlay(picture.image, importance!, null))
+  })
+
+  it('says the answers to screen readers', async () => {
+    await expect.poll(() => opened().getByRole('status').textContent()).toBe('Alone: 74. With the crop: 44.')
+  })
+
+  it("shows another layer's map at once and then answers with it", async () => {
+    const page = opened()
+    const slider = page.getByRole('slider', { name: 'Layer' })
+    await slider.fill('3')
+    const [, , , last] = await picture.relativeAttention(question, { layers: 'all' })
+    const expected = enlargedOverlay(picture.image, last!, null)
+    await expect.poll(async () => differs(await heatOn(page), expected), { timeout: 30_000 }).toBe(false)
+    const { plainAnswer, answer, crop } = await picture.ask(question, { layers: [3] })
+    await expect.poll(() => cropsOn(page), { timeout: 60_000 }).toEqual([Object.values(crop!)])
+    expect(await answersOn(page)).toEqual([plainAnswer, answer])
+    await slider.fill('1')
+    const usual = await picture.look(question)
+    await expect.poll(() => cropsOn(page), { timeout: 60_000 }).toEqual([Object.values(usual.crop!)])
+  })
+
+  it('answers with a crop that was dragged as Node does with that crop', async () => {
+    const page = opened()
+    await answersOn(page)
+    const frame = (await page.getByRole('application').boundingBox())!
+    const [x, y] = [frame.x + frame.width / 2, frame.y + frame.height / 2]
+    await page.mouse.move(x, y)
+    await page.mouse.down()
+    await page.mouse.move(x - 170, y - 60, { steps: 4 })
+    await page.mouse.up()
+    await page.getByRole('heading', { name: 'With your crop' }).waitFor()
+    const answers = await answersOn(page)
+    const [, own] = await cropsOn(page)
+    const [left, top, width, height] = own as [number, number, number, number]
+    expect([width, height]).toEqual([80, 80])
+    expect(left).toBeLessThan(30)
+    const { answer } = await picture.ask(question, { crop: { x: left, y: top, width, height }, plain: false })
+    expect(answers.at(-1)).toBe(answer)
+    await expect.poll(() => page.locator('code').textContent()).toContain(`--crop ${left},${top},80,80`)
+  })
+
+  it('saves the crop as it is in the picture', async () => {
+    const page = opened()
+    const [, own] = await cropsOn(page)
+    const [x, y, width, height] = own as [number, number, number, number]
+    const download = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Save the crop' }).click()
+    const saved = await decodeImage(await (await download).path())
+    expect(saved).toEqual(cropImage(picture.image, { x, y, width, height }))
+  })
+
+  it('answers another question on the same picture, and goes back to the first', async () => {
+    const page = opened()
+    await page.getByRole('textbox', { name: 'Ask about the picture' }).fill(other)
+    await page.keyboard.press('Enter')
+    const expected = await picture.ask(other)
+    await expect.poll(() => answersOn(page), { timeout: 60_000 }).toEqual([expected.plainAnswer, expected.answer])
+    await page.getByRole('button', { name: question, pressed: false }).click()
+    const first = await picture.ask(question)
+    expect((await answersOn(page)).slice(0, 2)).toEqual([first.plainAnswer, first.answer])
+  })
+
+  it.each(['grad-att', 'pure-grad'] as const)('looks with %s as Node does', async method => {
+    const page = opened()
+    await page.getByRole('radio', { name: method }).check({ force: true })
+    const { crop, answer, plainAnswer } = await picture.ask(question, { method })
+    await expect.poll(() => cropsOn(page), { timeout: 60_000 }).toEqual([Object.values(crop!)])
+    expect(await answersOn(page)).toEqual([plainAnswer, answer])
+  })
+})
+
+interface Pixels {
+  readonly width: number
+  readonly height: number
+  readonly data: Uint8Array
+}
+
+const differs = (a: Pixels, b: Pixels): boolean =>
+  a.width !== b.width || a.data.some((value, i) => Math.abs(value - b.data[i]!) > colourLevels)
+
+function expectColours(found: Pixels, expected: Pixels): void {
+  expect([found.width, found.height]).toEqual([expected.width, expected.height])
+  expect(differs(found, expected)).toBe(false)
+}
