@@ -78,7 +78,7 @@ async function appOptions(
     keys,
     origins: flags.cors,
     hosts: keys.length === 0 && isLoopback(flags.host) ? loopbackHosts : null,
-    page: existsSync(pageFolder) ? pageFolder : null,
+    page: existsSync(pageFolder) ? { folder: pageFolder, layerCount: vicrop.layerCount } : null,
   }
 }
 

@@ -33,8 +33,8 @@ export interface AppOptions {
   readonly origins: readonly string[]
   /** The names by which the server may be called; null: any. */
   readonly hosts: readonly string[] | null
-  /** A folder with a page to serve at `/`. */
-  readonly page: string | null
+  /** A folder with a page to serve at `/`, and how many layers it lets one choose of. */
+  readonly page: { readonly folder: string; readonly layerCount: number } | null
   readonly log: Logger
 }
 
@@ -101,9 +101,10 @@ export function createApp(options: AppOptions): App {
   app.post('/v1/look', c => look(c, serving))
   if (options.page !== null) {
     // In place of the page's own file, which says that no server answers for it.
-    const facts = { layerCount: options.vicrop.layerCount, needsKey: keys.length > 0 }
+    const { folder, layerCount } = options.page
+    const facts = { layerCount, needsKey: keys.length > 0 }
     app.get('/server.json', c => c.json(facts))
-    app.route('/', page(options.page))
+    app.route('/', page(folder))
   }
   app.notFound(c => errorResponse(new ApiError(404, `${c.req.method} ${c.req.path}: not found.`)))
   app.onError((error, c) => {

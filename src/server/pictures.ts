@@ -17,8 +17,6 @@ export interface PictureLimits {
 
 /** What can see: a `ViCrop`. */
 export interface Seeing {
-  /** How many layers its language model has. */
-  readonly layerCount: number
   see(image: Image, options: { readonly method?: Method }): Promise<Picture>
 }
 

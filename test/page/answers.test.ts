@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { cropImage } from '../../src/image/image.ts'
+import { decodeImage } from '../../src/image/decode-node.ts'
+import { cropImage, type Image } from '../../src/image/image.ts'
 import { enlargedOverlay } from '../../src/image/overlay.ts'
 import { type Picture, ViCrop } from '../../src/index.ts'
-import { decodeImage } from '../../src/image/decode-node.ts'
-import { answersOn, chooseExample, cropsOn, heatOn, usePage, withoutBrowser } from './open-page.ts'
-import { servedSite, staticSite } from './sites.ts'
+import { answersOn, chooseExample, cropsOn, heatOn, patience, usePage, withoutBrowser } from './open-page.ts'
+import { type Site, servedSite, staticSite } from './sites.ts'
 
 const question = 'What is the date on the form?'
 const other = 'Can you tell me the symbol on the cyan triangle?'
@@ -21,10 +21,10 @@ afterAll(() => vicrop.release())
 /** A map's values differ by a millionth between runtimes, colours by a level. */
 const colourLevels = 2
 
-describe.skipIf(withoutBrowser !== null).each([
+describe.skipIf(withoutBrowser !== null).each<[string, () => Promise<Site>]>([
   ['wholly in the browser', staticSite],
   ['against the server', servedSite],
-])('the page, %s', (_, start) => {
+])('the page, %s', patience, (_, start) => {
   const opened = usePage(start)
 
   it('answers the question of an example as Node does, with the same crop and map', async () => {
@@ -37,7 +37,9 @@ describe.skipIf(withoutBrowser !== null).each([
   })
 
   it('says the answers to screen readers', async () => {
-    await expect.poll(() => opened().getByRole('status').textContent()).toBe('Alone: 74. With the crop: 44.')
+    await expect
+      .poll(() => opened().getByRole('status').textContent(), patience)
+      .toBe('Alone: 74. With the crop: 44.')
   })
 
   it("shows another layer's map at once and then answers with it", async () => {
@@ -46,13 +48,13 @@ describe.skipIf(withoutBrowser !== null).each([
     await slider.fill('3')
     const [, , , last] = await picture.relativeAttention(question, { layers: 'all' })
     const expected = enlargedOverlay(picture.image, last!, null)
-    await expect.poll(async () => differs(await heatOn(page), expected), { timeout: 30_000 }).toBe(false)
+    await expect.poll(async () => differs(await heatOn(page), expected), patience).toBe(false)
     const { plainAnswer, answer, crop } = await picture.ask(question, { layers: [3] })
-    await expect.poll(() => cropsOn(page), { timeout: 60_000 }).toEqual([Object.values(crop!)])
+    await expect.poll(() => cropsOn(page), patience).toEqual([Object.values(crop!)])
     expect(await answersOn(page)).toEqual([plainAnswer, answer])
     await slider.fill('1')
     const usual = await picture.look(question)
-    await expect.poll(() => cropsOn(page), { timeout: 60_000 }).toEqual([Object.values(usual.crop!)])
+    await expect.poll(() => cropsOn(page), patience).toEqual([Object.values(usual.crop!)])
   })
 
   it('answers with a crop that was dragged as Node does with that crop', async () => {
@@ -72,7 +74,9 @@ describe.skipIf(withoutBrowser !== null).each([
     expect(left).toBeLessThan(30)
     const { answer } = await picture.ask(question, { crop: { x: left, y: top, width, height }, plain: false })
     expect(answers.at(-1)).toBe(answer)
-    await expect.poll(() => page.locator('code').textContent()).toContain(`--crop ${left},${top},80,80`)
+    await expect
+      .poll(() => page.locator('code').textContent(), patience)
+      .toContain(`--crop ${left},${top},80,80`)
   })
 
   it('saves the crop as it is in the picture', async () => {
@@ -90,7 +94,7 @@ describe.skipIf(withoutBrowser !== null).each([
     await page.getByRole('textbox', { name: 'Ask about the picture' }).fill(other)
     await page.keyboard.press('Enter')
     const expected = await picture.ask(other)
-    await expect.poll(() => answersOn(page), { timeout: 60_000 }).toEqual([expected.plainAnswer, expected.answer])
+    await expect.poll(() => answersOn(page), patience).toEqual([expected.plainAnswer, expected.answer])
     await page.getByRole('button', { name: question, pressed: false }).click()
     const first = await picture.ask(question)
     expect((await answersOn(page)).slice(0, 2)).toEqual([first.plainAnswer, first.answer])
@@ -100,21 +104,15 @@ describe.skipIf(withoutBrowser !== null).each([
     const page = opened()
     await page.getByRole('radio', { name: method }).check({ force: true })
     const { crop, answer, plainAnswer } = await picture.ask(question, { method })
-    await expect.poll(() => cropsOn(page), { timeout: 60_000 }).toEqual([Object.values(crop!)])
+    await expect.poll(() => cropsOn(page), patience).toEqual([Object.values(crop!)])
     expect(await answersOn(page)).toEqual([plainAnswer, answer])
   })
 })
 
-interface Pixels {
-  readonly width: number
-  readonly height: number
-  readonly data: Uint8Array
-}
-
-const differs = (a: Pixels, b: Pixels): boolean =>
+const differs = (a: Image, b: Image): boolean =>
   a.width !== b.width || a.data.some((value, i) => Math.abs(value - b.data[i]!) > colourLevels)
 
-function expectColours(found: Pixels, expected: Pixels): void {
+function expectColours(found: Image, expected: Image): void {
   expect([found.width, found.height]).toEqual([expected.width, expected.height])
   expect(differs(found, expected)).toBe(false)
 }

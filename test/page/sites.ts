@@ -13,7 +13,7 @@ export const pageFolder = at('dist/page')
 
 export interface Site {
   readonly origin: string
-  close(): Promise<unknown> | void
+  close(): Promise<unknown>
 }
 
 const types: Readonly<Record<string, string>> = {
@@ -36,7 +36,7 @@ export async function staticSite(): Promise<Site> {
     response.end(readFileSync(file))
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const close = (): void => {
+  const close = async (): Promise<void> => {
     server.close()
     server.closeAllConnections()
   }
@@ -45,9 +45,13 @@ export async function staticSite(): Promise<Site> {
 
 /** `vicrop serve`, as a process. */
 export async function servedSite(): Promise<Site> {
-  const child = spawn(process.execPath, [at('dist/cli/main.js'), 'serve', '--port', '0', '--log-level', 'error'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    [at('dist/cli/main.js'), 'serve', '--port', '0', '--log-level', 'error'],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   const ended = new Promise(resolve => child.once('exit', resolve))
   for await (const line of createInterface(child.stdout)) {
     const origin = /^page\s+(http:\S+)$/.exec(line)?.[1]

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
-import type { Page } from 'playwright-core'
 import axe from 'axe-core'
+import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
-import { answersOn, chooseExample, cropsOn, usePage, withoutBrowser } from './open-page.ts'
+import { answersOn, chooseExample, cropsOn, patience, usePage, withoutBrowser } from './open-page.ts'
 import { staticSite } from './sites.ts'
 
-describe.skipIf(withoutBrowser !== null)('the page', () => {
+describe.skipIf(withoutBrowser !== null)('the page', patience, () => {
   const opened = usePage(staticSite)
 
   it('is used with the keyboard alone: an example, another question, the crop', async () => {
@@ -22,14 +22,16 @@ describe.skipIf(withoutBrowser !== null)('the page', () => {
     const [x, y, width, height] = found as [number, number, number, number]
     expect((await cropsOn(page))[1]).toEqual([x - 4, y, width, height + 4])
     await page.keyboard.press('Escape')
-    await expect.poll(() => cropsOn(page)).toEqual([found])
+    await expect.poll(() => cropsOn(page), patience).toEqual([found])
   })
 
   it.each(['dropped', 'pasted'] as const)('takes a picture that is %s', async how => {
     const page = opened()
     await give(page, how, readFileSync('demo/pictures/004.webp'), 'plate.webp', 'image/webp')
     await page.getByText('plate.webp').waitFor()
-    await page.getByRole('textbox', { name: 'Ask about the picture' }).fill('What number is on the blue plate?')
+    await page
+      .getByRole('textbox', { name: 'Ask about the picture' })
+      .fill('What number is on the blue plate?')
     await page.getByRole('button', { name: 'Ask', exact: true }).click()
     expect(await answersOn(page)).toEqual(['LL', 'P2'])
   })
@@ -37,17 +39,22 @@ describe.skipIf(withoutBrowser !== null)('the page', () => {
   it('says what is wrong with a file that is no picture, and keeps what it shows', async () => {
     const page = opened()
     await give(page, 'dropped', Buffer.from('no picture'), 'note.txt', 'text/plain')
-    await expect.poll(() => page.getByRole('alert').textContent()).toContain('note.txt: not a picture')
+    await expect
+      .poll(() => page.getByRole('alert').textContent(), patience)
+      .toContain('note.txt: not a picture')
     expect(await page.locator('canvas.heat').count()).toBe(1)
   })
 
-  it.each(['light', 'dark'] as const)('is without faults that axe finds, in %s colours', async colorScheme => {
-    const page = opened()
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-    await chooseExample(page, 'What is the date on the form?')
-    await answersOn(page)
-    expect(await faults(page)).toEqual([])
-  })
+  it.each(['light', 'dark'] as const)(
+    'is without faults that axe finds, in %s colours',
+    async colorScheme => {
+      const page = opened()
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      await chooseExample(page, 'What is the date on the form?')
+      await answersOn(page)
+      expect(await faults(page)).toEqual([])
+    },
+  )
 
   it('fits a phone', async () => {
     const page = opened()

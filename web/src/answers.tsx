@@ -1,8 +1,8 @@
 import { useEffect, useRef } from 'preact/hooks'
 import type { Box, Image } from '../../src/web.ts'
+import { middle } from './crop-box.ts'
 import { cropOf, paint } from './drawing.ts'
 import { crop, forgetTried, frame, picture, shown, tryCrop, work } from './state.ts'
-import { middle } from './crop-box.ts'
 
 /** The answer from the whole picture beside those with a crop. */
 export function Answers() {
@@ -102,5 +102,5 @@ function Thumbnail({ image, box }: { readonly image: Image | null; readonly box:
   useEffect(() => {
     if (canvas.current !== null && image !== null) paint(canvas.current, box ? cropOf(image, box) : image)
   }, [image, box])
-  return <canvas ref={canvas} class="thumbnail" aria-hidden="true" width="1" height="1" />
+  return <canvas ref={canvas} class="thumbnail" width="1" height="1" />
 }

@@ -54,8 +54,8 @@ function Introduction() {
     <section class="introduction">
       <h2>It looks at the right spot, and still gets it wrong.</h2>
       <p>
-        A multimodal model often misreads what is small in a picture. Its attention is on the right place all the same.
-        vicrop reads that attention, crops there, and asks again with both pictures.
+        A multimodal model often misreads what is small in a picture. Its attention is on the right place all
+        the same. vicrop reads that attention, crops there, and asks again with both pictures.
       </p>
       <p>Choose one of the pictures below, or bring your own. The heat map shows where the model looks.</p>
     </section>

@@ -1,11 +1,4 @@
-import type {
-  Answer,
-  Device,
-  Image,
-  ImportanceMap,
-  OpenProgress,
-  Stage,
-} from '../../src/web.ts'
+import type { Answer, Device, Image, ImportanceMap, OpenProgress, Stage } from '../../src/web.ts'
 import type { How } from './engine.ts'
 
 // What the page and its worker say to each other.
@@ -15,7 +8,7 @@ export interface Calls {
     readonly input: { readonly model: string; readonly device: Device }
     readonly output: { readonly layerCount: number }
   }
-  readonly see: { readonly input: { readonly image: Image }; readonly output: void }
+  readonly see: { readonly input: { readonly image: Image }; readonly output: null }
   readonly ask: {
     readonly input: { readonly question: string; readonly how: How }
     readonly output: Answer<string | null>

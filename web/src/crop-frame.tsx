@@ -39,12 +39,12 @@ export function CropFrame({ box, within }: FrameProps) {
   }
   const percent = (part: number, of: number): string => `${(100 * part) / of}%`
   return (
-    // biome-ignore lint/a11y/useSemanticElements: no element is a frame that can be moved.
     <div
       class={shown.value?.tried || frame.value ? 'frame own' : 'frame'}
       role="application"
       aria-roledescription="crop frame"
       aria-label={`Crop, ${box.width} by ${box.height} pixels at ${box.x}, ${box.y}. Arrow keys move it, with Shift they resize it, Escape brings it back.`}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: it takes keys, and no element of HTML is a frame that can be moved.
       tabIndex={0}
       style={{
         left: percent(box.x, within.width),

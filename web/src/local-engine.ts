@@ -14,8 +14,8 @@ export async function openLocal(
   const { layerCount } = await worker.call('open', { model, device }, signal, ({ progress }) => {
     if (progress !== undefined) onShare(progress.doneBytes / progress.totalBytes)
   })
-  let seen: { readonly picture: Picture; readonly seeing: Promise<void> } | null = null
-  const see = (picture: Picture): Promise<void> => {
+  let seen: { readonly picture: Picture; readonly seeing: Promise<null> } | null = null
+  const see = (picture: Picture): Promise<null> => {
     // Whoever asked first may leave, and the picture is still wanted.
     const seeing =
       seen?.picture === picture

@@ -20,7 +20,7 @@ export function MapControls() {
                   askAgain()
                 }}
               />
-              <span>{name}</span>
+              <span class="segment">{name}</span>
             </label>
           ))}
         </div>
@@ -28,7 +28,7 @@ export function MapControls() {
       <LayerSlider />
       <label class="slider">
         <span>
-          Heat map <output>{Math.round(opacity.value * 100)} %</output>
+          Heat map <b>{Math.round(opacity.value * 100)} %</b>
         </span>
         <input
           type="range"
@@ -65,7 +65,7 @@ function LayerSlider() {
   return (
     <label class="slider">
       <span>
-        Layer <output>{text}</output>
+        Layer <b>{text}</b>
         {isUsed && layer.value !== null && (
           <button type="button" class="quiet" onClick={() => choose(null)}>
             default

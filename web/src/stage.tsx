@@ -62,7 +62,9 @@ function Board({ image, name }: { readonly image: Image; readonly name: string }
   return (
     <div
       ref={board}
-      class={work.value === null ? 'board' : 'board working'} style={{ '--ratio': `${width / height}` }}>
+      class={work.value === null ? 'board' : 'board working'}
+      style={{ '--ratio': `${width / height}` }}
+    >
       <Painted drawn={drawn} name={name} />
       {crop.value !== null && <CropFrame box={crop.value} within={image} />}
     </div>
@@ -81,12 +83,7 @@ function Painted({ drawn, name }: { readonly drawn: Drawn; readonly name: string
   return (
     <>
       <canvas ref={below} role="img" aria-label={`${name}, with a heat map of where the model looks`} />
-      <canvas
-        ref={above}
-        class="heat"
-        aria-hidden="true"
-        style={{ opacity: map.value === null ? 0 : opacity.value }}
-      />
+      <canvas ref={above} class="heat" style={{ opacity: map.value === null ? 0 : opacity.value }} />
     </>
   )
 }

@@ -55,9 +55,7 @@ export const problem = computed(() => askProblem.value ?? openProblem.value)
 
 /** Where the frame is while it is dragged; null: where it was found, or tried. */
 export const frame = signal<Box | null>(null)
-export const crop = computed(
-  () => frame.value ?? shown.value?.tried?.crop ?? shown.value?.found.crop ?? null,
-)
+export const crop = computed(() => frame.value ?? shown.value?.tried?.crop ?? shown.value?.found.crop ?? null)
 
 /** The map that is drawn: that of the layer chosen, as soon as it is known, or else that of the answer. */
 export const map = computed((): ImportanceMap | null => {
@@ -78,7 +76,11 @@ function stopWorking(): void {
 export async function start(): Promise<void> {
   server.value = await findServer().catch(() => null)
   const hasGpu = (await navigator.gpu?.requestAdapter().catch(() => null)) ?? null
-  places.value = [...(server.value ? (['server'] as const) : []), 'cpu', ...(hasGpu ? (['webgpu'] as const) : [])]
+  places.value = [
+    ...(server.value ? (['server'] as const) : []),
+    'cpu',
+    ...(hasGpu ? (['webgpu'] as const) : []),
+  ]
   place.value = places.value[0] ?? 'cpu'
 }
 
@@ -206,7 +208,12 @@ export function ask(text: string): Promise<void> {
 }
 
 /** What the layer slider shows at once; without it the page shows each layer's map when it has been asked for. */
-async function bringLayerMaps(engine: Engine, seen: Picture, text: string, signal: AbortSignal): Promise<void> {
+async function bringLayerMaps(
+  engine: Engine,
+  seen: Picture,
+  text: string,
+  signal: AbortSignal,
+): Promise<void> {
   const layerMaps = await engine.layerMaps(seen, text, signal).catch(() => null)
   if (signal.aborted || layerMaps === null) return
   asked.value = asked.value.map(one => (one.question === text ? { ...one, layerMaps } : one))

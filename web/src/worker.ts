@@ -18,6 +18,7 @@ const calls: { [C in Call]: (input: Calls[C]['input'], hooks: Hooks) => Promise<
   async see({ image }, { signal }) {
     picture?.release()
     picture = await opened().see(image, { signal })
+    return null
   },
   ask: ({ question, how }, { signal, say }) =>
     seen().ask(question, {
