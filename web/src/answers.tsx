@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { Box, Image } from '../../src/web.ts'
 import { middle } from './crop-box.ts'
 import { cropOf, paint } from './drawing.ts'
-import { crop, forgetTried, frame, picture, shown, tryCrop, work } from './state.ts'
+import { crop, forgetTried, frame, picture, shown, tryCrop, work } from './questions.ts'
 
 /** The answer from the whole picture beside those with a crop. */
 export function Answers() {

@@ -4,9 +4,9 @@ import { Ask } from './ask.tsx'
 import { Examples } from './gallery.tsx'
 import { Header } from './header.tsx'
 import { MapControls } from './map-controls.tsx'
+import { picture, problem, shown, showPicture, work } from './questions.ts'
 import { Reproduce } from './reproduce.tsx'
 import { Stage } from './stage.tsx'
-import { picture, problem, shown, showPicture, work } from './state.ts'
 import { Timings } from './timings.tsx'
 
 export function App() {

@@ -1,4 +1,4 @@
-import { ask, asked, question, show, shown, suggestions } from './state.ts'
+import { ask, asked, question, show, shown, suggestions } from './questions.ts'
 
 /** The question, those that could be asked, and those that were. */
 export function Ask() {

@@ -1,7 +1,7 @@
 import { useRef } from 'preact/hooks'
 import type { Box, Size } from '../../src/web.ts'
 import { dragged, type Handle } from './crop-box.ts'
-import { forgetTried, frame, shown, tryCrop } from './state.ts'
+import { forgetTried, frame, shown, tryCrop } from './questions.ts'
 
 const corners = ['nw', 'ne', 'sw', 'se'] as const
 

@@ -1,5 +1,5 @@
 import { examples } from './examples.ts'
-import { showExample } from './state.ts'
+import { showExample } from './questions.ts'
 
 /** Pictures for those who have none at hand. */
 export function Examples() {

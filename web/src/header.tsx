@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals'
-import { engine, key, openShare, type Place, place, places, problem, server } from './state.ts'
+import { engine, key, openShare, type Place, place, places, server } from './model.ts'
+import { problem } from './questions.ts'
 import { theme, turnTheme } from './theme.ts'
 
 export function Header() {

@@ -1,5 +1,6 @@
 import { methods } from '../../src/importance/method.ts'
-import { askAgain, engine, layer, map, method, opacity, readsLayers, shown } from './state.ts'
+import { engine } from './model.ts'
+import { askAgain, layer, map, method, opacity, readsLayers, shown } from './questions.ts'
 
 /** How to look, and how to show it. */
 export function MapControls() {

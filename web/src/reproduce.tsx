@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals'
 import { commandOf } from './command.ts'
 import { cropOf, download, drawnOf, heated } from './drawing.ts'
-import { crop, engine, map, picture, shown } from './state.ts'
+import { engine } from './model.ts'
+import { crop, map, picture, shown } from './questions.ts'
 
 /** The same on the command line, and the pictures as files. */
 export function Reproduce() {

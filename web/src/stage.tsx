@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { Image } from '../../src/web.ts'
 import { CropFrame } from './crop-frame.tsx'
 import { type Drawn, drawnOf, heated, paint } from './drawing.ts'
-import { crop, map, opacity, picture, showPicture, work } from './state.ts'
+import { crop, map, opacity, picture, showPicture, work } from './questions.ts'
 
 /** The picture with its heat map and the crop; before there is one, where to drop it. */
 export function Stage() {

@@ -1,4 +1,4 @@
-import { shown } from './state.ts'
+import { shown } from './questions.ts'
 
 const stages = [
   ['encodeMs', 'seeing the picture', 'see'],

@@ -3,11 +3,7 @@ import { decodeImage } from '../../src/image/decode-web.ts'
 import type { Answer, Box, ImportanceMap, Method } from '../../src/web.ts'
 import type { Engine, How, Picture } from './engine.ts'
 import type { Example } from './examples.ts'
-import { openLocal } from './local-engine.ts'
-import { findServer, openServer, type ServerFacts } from './server-engine.ts'
-
-/** Where answers are made: on the server that the page comes from, or in the browser, on one of its devices. */
-export type Place = 'server' | 'cpu' | 'webgpu'
+import { engine, openedEngine, openProblem } from './model.ts'
 
 /** A question, and what was found. */
 export interface Asked {
@@ -27,15 +23,6 @@ export interface Work {
   /** The plain answer as far as it is known. */
   readonly plainText: string
 }
-
-export const places = signal<readonly Place[]>([])
-export const place = signal<Place | null>(null)
-export const server = signal<ServerFacts | null>(null)
-export const key = signal('')
-export const engine = signal<Engine | null>(null)
-/** How much of the model is there, 0 to 1. */
-export const openShare = signal(0)
-const openProblem = signal<string | null>(null)
 
 export const picture = signal<Picture | null>(null)
 /** More questions to ask about it, where it is an example. */
@@ -71,83 +58,38 @@ function stopWorking(): void {
   work.value = null
 }
 
-// ---------------------------------------------------------------- the model
-
-export async function start(): Promise<void> {
-  server.value = await findServer().catch(() => null)
-  const hasGpu = (await navigator.gpu?.requestAdapter().catch(() => null)) ?? null
-  places.value = [
-    ...(server.value ? (['server'] as const) : []),
-    'cpu',
-    ...(hasGpu ? (['webgpu'] as const) : []),
-  ]
-  place.value = places.value[0] ?? 'cpu'
-}
-
-let opening = new AbortController()
-
-/** Opens what is chosen, in place of what was open. What is asked meanwhile waits. */
+/** What another model has answered is not what this one would. What is asked before there is one waits for it. */
 effect(() => {
-  const [chosen, facts, secret] = [place.value, server.value, key.value]
-  opening.abort()
-  engine.peek()?.close()
-  engine.value = null
+  if (engine.value !== null) return
   stopWorking()
   asked.value = []
-  if (chosen === null || (chosen === 'server' && facts?.needsKey && secret === '')) return
-  opening = new AbortController()
-  void open(chosen, secret, opening.signal)
 })
 
-async function open(chosen: Place, secret: string, signal: AbortSignal): Promise<void> {
-  openProblem.value = null
-  openShare.value = 0
-  const onShare = (share: number): void => {
-    openShare.value = share
-  }
+/** Counts what was chosen, as the last choice counts, not that which is read last. */
+let choices = 0
+
+/** @returns whether it is shown: it is none where it cannot be read, or where another was chosen meanwhile */
+export async function showPicture(file: Blob, name: string): Promise<boolean> {
+  const choice = ++choices
   try {
-    const facts = server.peek()
-    const opened =
-      chosen === 'server' && facts !== null
-        ? await openServer(facts, secret)
-        : await openLocal(chosen === 'webgpu' ? 'webgpu' : 'cpu', onShare, signal)
-    if (!signal.aborted) engine.value = opened
-  } catch (error) {
-    if (!signal.aborted) openProblem.value = `The model cannot be opened: ${(error as Error).message}`
-  }
-}
-
-/** The model, once it is open. */
-const openedEngine = (signal: AbortSignal): Promise<Engine> =>
-  new Promise((resolve, reject) => {
-    const stop = effect(() => {
-      if (engine.value !== null) resolve(engine.value)
-      if (openProblem.value !== null) reject(new Error(openProblem.value))
-    })
-    signal.addEventListener('abort', () => {
-      stop()
-      reject(signal.reason)
-    })
-  })
-
-// ---------------------------------------------------------------- pictures and questions
-
-export async function showPicture(file: Blob, name: string): Promise<void> {
-  stopWorking()
-  askProblem.value = null
-  try {
-    picture.value = { name, file, image: await decodeImage(file) }
+    const image = await decodeImage(file)
+    if (choice !== choices) return false
+    stopWorking()
+    askProblem.value = null
+    picture.value = { name, file, image }
     asked.value = []
     frame.value = null
     suggestions.value = []
+    return true
   } catch (error) {
     askProblem.value = (error as Error).message
+    return false
   }
 }
 
 export async function showExample({ name, url, questions }: Example): Promise<void> {
-  const response = await fetch(url)
-  await showPicture(await response.blob(), name)
+  const file = await fetch(url).then(response => response.blob())
+  if (!(await showPicture(file, name))) return
   suggestions.value = questions
   await ask(questions[0])
 }
