@@ -27,11 +27,12 @@ export function MapControls() {
         </div>
       </fieldset>
       <LayerSlider />
-      <label class="slider">
-        <span>
-          Heat map <b>{Math.round(opacity.value * 100)} %</b>
-        </span>
+      <div class="slider">
+        <p>
+          <label for="opacity">Heat map</label> <b>{Math.round(opacity.value * 100)} %</b>
+        </p>
         <input
+          id="opacity"
           type="range"
           min="0"
           max="1"
@@ -42,7 +43,7 @@ export function MapControls() {
             opacity.value = event.currentTarget.valueAsNumber
           }}
         />
-      </label>
+      </div>
     </section>
   )
 }
@@ -64,16 +65,17 @@ function LayerSlider() {
     resting = setTimeout(askAgain, restMs)
   }
   return (
-    <label class="slider">
-      <span>
-        Layer <b>{text}</b>
+    <div class="slider">
+      <p>
+        <label for="layer">Layer</label> <b>{text}</b>
         {isUsed && layer.value !== null && (
           <button type="button" class="quiet" onClick={() => choose(null)}>
             default
           </button>
         )}
-      </span>
+      </p>
       <input
+        id="layer"
         type="range"
         min="0"
         max={count - 1}
@@ -83,6 +85,6 @@ function LayerSlider() {
         aria-valuetext={`layer ${at} of 0 to ${count - 1}`}
         onInput={event => choose(event.currentTarget.valueAsNumber)}
       />
-    </label>
+    </div>
   )
 }
