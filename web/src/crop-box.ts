@@ -27,7 +27,7 @@ function side(
   most: number,
 ): [from: number, length: number] {
   const to = from + length
-  const least = Math.min(leastPx, most)
+  const least = Math.min(leastPx, length)
   if (isStart) {
     const start = clamp(Math.round(from + by), 0, to - least)
     return [start, to - start]
