@@ -14,6 +14,8 @@ const size = { width: 1400, height: 900 }
 const profile = mkdtempSync(join(tmpdir(), 'vicrop-page-'))
 const server = await preview({ root: at('.'), preview: { port: 0 } })
 const context = await chromium.launchPersistentContext(profile, {
+  // vite's preview compresses what has a range as well.
+  extraHTTPHeaders: { 'accept-encoding': 'identity' },
   executablePath: '/usr/bin/chromium',
   headless: true,
   viewport: size,
