@@ -12,9 +12,9 @@ import {
   ViCrop,
   type WeightType,
 } from 'vicrop'
-import { isPointedAt, randomNumbers } from 'vicrop/bench'
+import { centreCrop, humanCrop, isPointedAt, randomNumbers, squareAt } from 'vicrop/bench'
 import { type Row, report } from './accuracy-report.ts'
-import { coverage, folder, inputSize, isRight, type Question, questionsOf, squareAt } from './benchmark.ts'
+import { coverage, folder, inputSize, isRight, type Question, questionsOf } from './benchmark.ts'
 import { comparePrecision } from './precision.ts'
 import { type LookName, lookNames, looks } from './workload.ts'
 
@@ -68,9 +68,9 @@ async function answer(picture: Picture, asked: Question, random: () => number): 
   const right = {
     ...each(({ answer }) => isRight(asked, answer)),
     'no crop': plain,
-    'human crop': box === null ? plain : await withCrop(humanCrop(box, image)),
+    'human crop': box === null ? plain : await withCrop(humanCrop([box], inputSize, image)),
     'random crop': await withCrop(randomCrop(image, random)),
-    'centre crop': await withCrop(squareAt(image.width / 2, image.height / 2, inputSize, image)),
+    'centre crop': await withCrop(centreCrop(inputSize, image)),
   }
   if (box === null) return { size, family, words, right, found: null, ratios: null }
   const found = each(({ importance, crop }) => ({
@@ -80,10 +80,6 @@ async function answer(picture: Picture, asked: Question, random: () => number): 
   const ratios = await attentionRatios(picture, { question, box })
   return { size, family, words, right, found, ratios }
 }
-
-/** The smallest square that holds the box, at least the model's input, pushed inside the picture. */
-const humanCrop = (box: Box, image: Size): Box =>
-  squareAt(box.x + box.width / 2, box.y + box.height / 2, Math.max(box.width, box.height, inputSize), image)
 
 /** As large as the paper's rule can choose. */
 function randomCrop(image: Size, random: () => number): Box {

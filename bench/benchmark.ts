@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Box, Size } from 'vicrop'
+import type { Box } from 'vicrop'
 import { coverage as shareInside } from 'vicrop/bench'
 
 // The demo model's held-out questions, and what is counted of their answers.
@@ -35,14 +35,6 @@ export const inputSize = 80
 export const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
-
-/** A square pushed inside the picture, in whole pixels. */
-export function squareAt(centreX: number, centreY: number, side: number, image: Size): Box {
-  const size = Math.ceil(Math.min(side, image.width, image.height))
-  const place = (centre: number, length: number): number =>
-    Math.round(Math.min(Math.max(centre - size / 2, 0), length - size))
-  return { x: place(centreX, image.width), y: place(centreY, image.height), width: size, height: size }
-}
 
 /** Share of a box that lies inside a crop. */
 export const coverage = (box: Box, crop: Box | null): number => (crop === null ? 0 : shareInside(box, crop))

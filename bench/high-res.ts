@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { type Box, type Image, type ImportanceMap, type LookOptions, ViCrop } from 'vicrop'
-import { mcnemar, randomNumbers } from 'vicrop/bench'
+import { mcnemar, randomNumbers, squareAt } from 'vicrop/bench'
 import {
   coverage,
   folder,
@@ -11,7 +11,6 @@ import {
   percent,
   type Question,
   questionsOf,
-  squareAt,
 } from './benchmark.ts'
 
 // What blocks of high resolution are worth on the demo model: each question's picture stretched to 1024 x 1024 pixels and

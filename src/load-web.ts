@@ -1,7 +1,7 @@
 import { checkOneOf, checkThreads, during, type LoadOptions, loadFrom } from './load.ts'
 import type { Mllm } from './mllm.ts'
 import { modelMaker } from './models/registry.ts'
-import { openRuntime, openWebEngine, type WebDevice, webDevices } from './onnx/session-web.ts'
+import { openWebEngine, startRuntime, type WebDevice, webDevices } from './onnx/session-web.ts'
 import { storeOf } from './precision.ts'
 import { openCheckpoint, pickedFiles, type WebFiles } from './weights/files-web.ts'
 import { floatWeights } from './weights/floats-web.ts'
@@ -28,7 +28,7 @@ export async function load(source: ModelSource, options: OpenOptions = {}): Prom
   checkOneOf('device', device, webDevices)
   try {
     const { mllm } = await loadFrom(nameOf(source), options, async () => {
-      const runtime = await openRuntime(device, threads)
+      const runtime = await startRuntime(device, threads)
       const files = await filesOf(source, signal)
       modelMaker(await files.readJson('config.json'))
       const checkpoint = await openCheckpoint(files)

@@ -18,6 +18,11 @@ export class Opened<Source extends object | string> {
     this.#decode = decode
   }
 
+  /** The side in pixels of what it sees at once, which is the smallest crop of the paper's rule. */
+  get inputSize(): number {
+    return this.#mllm.model.inputSize
+  }
+
   /** The layers, counted from 0, whose attention makes the map unless a call names others. */
   get layers(): readonly number[] {
     return this.#mllm.layers

@@ -6,7 +6,9 @@ import { expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-it.each(readdirSync(`${root}examples`))('examples/%s runs as it stands', async name => {
+const programs = readdirSync(`${root}examples`).filter(name => name.endsWith('.js'))
+
+it.each(programs)('examples/%s runs as it stands', async name => {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [`examples/${name}`], { cwd: root })
   expect(stderr).toBe('')
   expect(stdout).not.toBe('')

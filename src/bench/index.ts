@@ -1,4 +1,5 @@
 export type { Benchmark, Scorer, ScorerName, Source } from './benchmark.ts'
+export { centreCrop, humanCrop, squareAt } from './crops.ts'
 export { anls } from './metrics/anls.ts'
 export { directAnswer, exactMatch } from './metrics/exact-match.ts'
 export { coverage, isPointedAt, localisation } from './metrics/localisation.ts'
@@ -17,5 +18,7 @@ export type { Expected, ImageReference, Localisation, Problem, Question, Score, 
 export { randomNumbers } from './random.ts'
 export { type ImagesFound, type OpenBenchmark, openBenchmark } from './read-node.ts'
 export { benchmarks, findBenchmark } from './registry.ts'
+export { readFailed, readRows, readRuns } from './results-node.ts'
+export type { CropBy, FailedRow, ModelFacts, Provenance, Row, Settings, StoredMap, Way } from './row.ts'
 export { sampleById } from './sample.ts'
 export { meanScore } from './scoring.ts'

@@ -44,7 +44,7 @@ export async function openBenchmark(benchmark: Benchmark, data: string): Promise
   const onDisk = await locate(benchmark, data)
   if (onDisk.form === null) {
     throw new Error(
-      `${benchmark.name}: is not below ${data}: no ${onDisk.missing.join(', no ')}. "vicrop bench list" says where to get it.`,
+      `${benchmark.name}: is not below ${data}: no ${onDisk.missing.join(', no ')}. "vicrop bench list ${benchmark.name}" says where to get it.`,
     )
   }
   const shelf = new Shelf(data)

@@ -1,32 +1,53 @@
 import type { Benchmark } from '../bench/benchmark.ts'
 import { locate, type OnDisk } from '../bench/files-node.ts'
 import { benchmarks } from '../bench/registry.ts'
-import { type BenchFlags, checkDataFolder, homeOf } from './bench-data.ts'
-import { labelledWithin } from './print.ts'
+import { type BenchFlags, benchmarkNamed, checkDataFolder, homeOf } from './bench-data.ts'
+import { grouped, labelled, labelledWithin } from './print.ts'
 
-/** Prints what there is to know about every benchmark. */
-export async function listBenchmarks({ data, json }: BenchFlags): Promise<void> {
+interface Listed {
+  readonly benchmark: Benchmark
+  /** null where nobody said where to look. */
+  readonly onDisk: OnDisk | null
+}
+
+/** Prints a line for each benchmark, or all that there is to know about one. */
+export async function listBenchmarks(name: string | undefined, { data, json }: BenchFlags): Promise<void> {
+  const chosen = name === undefined ? benchmarks : [benchmarkNamed(name)]
   await checkDataFolder(data)
   const listed = await Promise.all(
-    benchmarks.map(async benchmark => {
+    chosen.map(async (benchmark): Promise<Listed> => {
       const home = await homeOf(benchmark, data)
       return { benchmark, onDisk: home && (await locate(home.benchmark, home.data)) }
     }),
   )
-  const text = json
-    ? listed.map(({ benchmark, onDisk }) => JSON.stringify(toJson(benchmark, onDisk))).join('\n')
-    : listed.map(({ benchmark, onDisk }) => toText(benchmark, onDisk)).join('\n\n')
-  process.stdout.write(`${text}\n`)
+  process.stdout.write(`${json ? listed.map(toJson).join('\n') : toText(listed, name === undefined)}\n`)
 }
 
-const toJson = (benchmark: Benchmark, onDisk: OnDisk | null): object => {
+const toJson = ({ benchmark, onDisk }: Listed): string => {
   const { name, title, licence, size, sources, questionCount, imageCount, metric, scorers } = benchmark
   const facts = { name, title, licence, size, sources, questionCount, imageCount, metric }
   const scorerNames = scorers.code === null ? ['official'] : ['official', 'code']
-  return { ...facts, scorers: scorerNames, onDisk: onDisk && disk(onDisk) }
+  return JSON.stringify({ ...facts, scorers: scorerNames, onDisk: onDisk && disk(onDisk) })
 }
 
-function toText(benchmark: Benchmark, onDisk: OnDisk | null): string {
+const toText = (listed: readonly Listed[], areAll: boolean): string =>
+  areAll
+    ? `${labelled(listed.map(line))}\n\n"vicrop bench list NAME" says where to get one, its licence, size and score.`
+    : listed.map(page).join('')
+
+const line = ({ benchmark, onDisk }: Listed): readonly [string, string] => [
+  benchmark.name,
+  `${stateOf(onDisk).padEnd(7)}  ${benchmark.title}`,
+]
+
+function stateOf(onDisk: OnDisk | null): string {
+  if (onDisk === null) return 'unknown'
+  const { form, published, missing } = onDisk
+  if (form === null && published.size === 0) return 'no'
+  return form === null || missing.length > 0 ? 'in part' : 'here'
+}
+
+function page({ benchmark, onDisk }: Listed): string {
   const { name, title, licence, size, sources, metric } = benchmark
   const counts = describeCounts(benchmark)
   const lines: [string, string][] = [
@@ -39,8 +60,6 @@ function toText(benchmark: Benchmark, onDisk: OnDisk | null): string {
   ]
   return `${name}: ${title}\n${labelledWithin(lines, 2)}`
 }
-
-const grouped = (count: number): string => count.toLocaleString('en-US')
 
 function describeCounts({ questionCount, imageCount }: Benchmark): string {
   const questions = questionCount === null ? [] : [`${grouped(questionCount)} questions`]

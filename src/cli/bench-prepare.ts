@@ -1,10 +1,8 @@
-import { InvalidArgumentError } from 'commander'
 import type { Benchmark } from '../bench/benchmark.ts'
 import { locate, type OnDisk } from '../bench/files-node.ts'
 import { type ImagesFound, type OpenBenchmark, openBenchmark } from '../bench/read-node.ts'
-import { findBenchmark } from '../bench/registry.ts'
-import { type BenchFlags, checkDataFolder, homeOf } from './bench-data.ts'
-import { labelledWithin } from './print.ts'
+import { type BenchFlags, benchmarkNamed, checkDataFolder, requireHome } from './bench-data.ts'
+import { grouped, labelledWithin } from './print.ts'
 import { startProgress } from './progress.ts'
 
 /** What there is of a benchmark: the JSON that is printed. */
@@ -34,12 +32,7 @@ interface Report {
 export async function prepareBenchmark(name: string, flags: BenchFlags, signal: AbortSignal): Promise<void> {
   const benchmark = benchmarkNamed(name)
   await checkDataFolder(flags.data)
-  const home = await homeOf(benchmark, flags.data)
-  if (home === null) {
-    throw new InvalidArgumentError(
-      `${name}: no folder to look in. Name the one with a folder for each benchmark: --data FOLDER, or VICROP_DATA.`,
-    )
-  }
+  const home = await requireHome(benchmark, flags.data)
   const progress = startProgress(`reading ${name}`)
   try {
     const report = await check(home.benchmark, home.data, () => progress.say('looking for pictures'))
@@ -49,14 +42,6 @@ export async function prepareBenchmark(name: string, flags: BenchFlags, signal: 
     if (!report.isReady) process.exitCode = 1
   } finally {
     progress.stop()
-  }
-}
-
-function benchmarkNamed(name: string): Benchmark {
-  try {
-    return findBenchmark(name)
-  } catch (error) {
-    throw new InvalidArgumentError((error as Error).message)
   }
 }
 
@@ -118,5 +103,3 @@ function listed(label: string, all: readonly string[]): [string, string][] {
   const more = all.length - shown.length
   return more > 0 ? [...shown, ['', `and ${grouped(more)} more: --json names all`]] : shown
 }
-
-const grouped = (count: number): string => count.toLocaleString('en-US')

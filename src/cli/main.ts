@@ -5,6 +5,7 @@ import { askCommand } from './ask.ts'
 import { benchCommand } from './bench.ts'
 import { calibrateCommand } from './calibrate.ts'
 import { lookCommand } from './look.ts'
+import { mcpCommand } from './mcp.ts'
 import { modelsCommand } from './models.ts'
 import { oneLine } from './print.ts'
 import { serveCommand } from './serve.ts'
@@ -35,7 +36,8 @@ const program = new Command('vicrop')
   .addCommand(calibrateCommand(interruption.signal))
   .addCommand(modelsCommand(interruption.signal))
   .addCommand(benchCommand(interruption.signal))
-  .addCommand(serveCommand(interruption.signal))
+  .addCommand(serveCommand(version, interruption.signal))
+  .addCommand(mcpCommand(version, interruption.signal))
   .configureHelp({ showGlobalOptions: true })
 
 const withinCommands = program.commands.flatMap(command => command.commands)

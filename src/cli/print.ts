@@ -55,6 +55,9 @@ function wrapped(text: string, width: number): string[] {
   return lines
 }
 
+/** A whole number with commas between thousands. */
+export const grouped = (count: number): string => count.toLocaleString('en-US')
+
 /** Bytes in the unit that leaves one to three digits before the point. */
 export function byteText(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const

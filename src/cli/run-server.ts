@@ -5,16 +5,18 @@ import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError } from 'commander'
 import ipaddr from 'ipaddr.js'
-import pino from 'pino'
 import { type AppOptions, createApp } from '../server/app.ts'
 import { loopbackHosts } from '../server/guards.ts'
 import { listen } from '../server/listen.ts'
+import { type LookDefaults, withDefaults } from '../server/look-defaults.ts'
+import type { UpstreamOptions } from '../server/upstream.ts'
 import { ViCrop } from '../vicrop.ts'
 import { unreadable } from '../weights/file-node.ts'
 import { openOptions } from './options.ts'
 import { openingLine, startProgress } from './progress.ts'
 import { layersOf } from './run.ts'
 import type { ServeFlags } from './serve.ts'
+import { serverLog } from './server-log.ts'
 
 /** The page of `web/`, as the build puts it beside the command line. */
 const pageFolder = fileURLToPath(new URL('../page/', import.meta.url))
@@ -23,14 +25,15 @@ const pageFolder = fileURLToPath(new URL('../page/', import.meta.url))
 const drainMs = 10_000
 
 /** Serves until it is interrupted or told to end, and ends when what it has taken in is answered. */
-export async function runServer(flags: ServeFlags, interrupted: AbortSignal): Promise<void> {
+export async function runServer(flags: ServeFlags, version: string, interrupted: AbortSignal): Promise<void> {
   const keys = await readKeys(flags)
   const end = endOf(interrupted)
   const progress = startProgress('opening the model')
   await using vicrop = await openModel(flags, end.signal, progress.say).finally(progress.stop)
-  const log = pino({ level: flags.logLevel }, pino.destination({ dest: 2, sync: true }))
+  const log = serverLog(flags.logLevel)
   const options = await appOptions(flags, vicrop, keys)
-  const app = createApp({ ...options, log })
+  await checkDefaults(vicrop, options.defaults)
+  const app = createApp({ ...options, version, log })
   const server = await listen(app, flags.host, flags.port)
   process.stdout.write(`vicrop serves ${servedName(flags.model)} at ${server.url}/v1\n`)
   if (options.page !== null) process.stdout.write(`page           ${server.url}\n`)
@@ -58,7 +61,7 @@ async function appOptions(
   flags: ServeFlags,
   vicrop: ViCrop,
   keys: readonly string[],
-): Promise<Omit<AppOptions, 'log'>> {
+): Promise<Omit<AppOptions, 'log' | 'version'>> {
   const { method, variant, highRes } = flags
   const layers = await layersOf(flags, vicrop)
   return {
@@ -79,7 +82,26 @@ async function appOptions(
     origins: flags.cors,
     hosts: keys.length === 0 && isLoopback(flags.host) ? loopbackHosts : null,
     page: existsSync(pageFolder) ? { folder: pageFolder, layerCount: vicrop.layerCount } : null,
+    upstream: upstreamOf(flags),
   }
+}
+
+function upstreamOf({
+  upstream: url,
+  upstreamModel,
+  upstreamKey,
+  timeout,
+}: ServeFlags): UpstreamOptions | null {
+  if (url === undefined) return null
+  const key = upstreamKey ?? process.env.VICROP_UPSTREAM_KEY ?? null
+  return { url, model: upstreamModel ?? null, key, timeoutMs: 1000 * timeout }
+}
+
+/** Refuses at the start what no request could be answered with, on a picture of one pixel. */
+async function checkDefaults(vicrop: ViCrop, defaults: LookDefaults): Promise<void> {
+  using picture = await vicrop.see({ width: 1, height: 1, data: new Uint8Array(3) })
+  const crop = { x: 0, y: 0, width: 1, height: 1 }
+  await picture.look('Is everything as it should be?', { ...withDefaults({}, defaults), crop })
 }
 
 /** An id of the hub as it is; of a folder its name alone, as its place is nobody's business. */

@@ -29,12 +29,15 @@ export interface ServeFlags extends MapFlags, OpenFlags {
   readonly pictureBytes: number
   readonly urlImages: boolean
   readonly allowPrivateUrls?: true
+  readonly upstream?: string
+  readonly upstreamModel?: string
+  readonly upstreamKey?: string
   readonly logLevel: (typeof logLevels)[number]
 }
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const
 
-export function serveCommand(signal: AbortSignal): Command {
+export function serveCommand(version: string, signal: AbortSignal): Command {
   const command = new Command('serve')
     .description('Answer questions over HTTP, as servers of the OpenAI API do')
     .option(...modelOption)
@@ -62,12 +65,25 @@ export function serveCommand(signal: AbortSignal): Command {
     .option('--picture-bytes <n>', 'memory that they may take', whole(1, 2 ** 40), 2 ** 31)
     .option('--no-url-images', 'take pictures as data URLs alone, and fetch none')
     .option('--allow-private-urls', 'fetch pictures from private addresses and this machine too')
+    .option(
+      '--upstream <url>',
+      'let a server of the OpenAI API answer, such as http://127.0.0.1:8000/v1, and show it the crop',
+      usage(parseUrl),
+    )
+    .option('--upstream-model <name>', 'the model to ask it for (default: the one that clients ask for)')
+    .option('--upstream-key <key>', 'its API key; also VICROP_UPSTREAM_KEY')
     .addOption(new Option('--log-level <name>', 'what is logged').choices(logLevels).default('info'))
     .addOption(methodOption())
   return withOpenOptions(withMapOptions(command)).action(async (flags: ServeFlags) => {
     const { runServer } = await import('./run-server.ts')
-    return runServer(flags, signal)
+    return runServer(flags, version, signal)
   })
+}
+
+function parseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '') return url.href
+  throw new Error(`"${text}" is no URL to ask. Give one such as http://127.0.0.1:8000/v1.`)
 }
 
 /** A parser of whole numbers from one to another. */

@@ -73,10 +73,19 @@ export class Context {
     return this.#extend(this.length, rest, signal)
   }
 
-  /** Puts `rest` where `start` is. What was held from there on is lost no sooner than the decoder writes over it. */
+  /** Puts `rest` where `start` is, in as many pieces as the device needs. */
   async #extend(start: number, rest: Prompt, signal?: AbortSignal): Promise<Float32Array> {
+    this.#requireRoom(start + rest.length)
+    const atOnce = await this.#sessions.positionsAtOnce()
+    let [from, left] = [start, rest]
+    for (; left.length > atOnce; from += atOnce, left = left.slice(atOnce))
+      await this.#decode(from, left.slice(0, atOnce), signal)
+    return this.#decode(from, left, signal)
+  }
+
+  /** What was held from `start` on is lost no sooner than the decoder writes over it. */
+  async #decode(start: number, rest: Prompt, signal?: AbortSignal): Promise<Float32Array> {
     const end = start + rest.length
-    this.#requireRoom(end)
     const prompt = [...this.#held.slice(0, start), ...rest]
     const inputs = await this.#embed(prompt, start, signal)
     const decode = await this.#sessions.decode({ hidden: this.#layerInputs !== null })
@@ -133,7 +142,6 @@ export class Context {
       ...this.#cache,
       ...this.#rotary(this.#held, 0),
       length: int64Value([length]),
-      mask: float32Value(causalMask(length), [length, length]),
       target: int64Value([target ?? 0]),
     }
     const backward = this.#sessions.backward(target === null ? 'likeliest' : 'fed')
@@ -192,13 +200,6 @@ export class Context {
     const shape = [prompt.length - start, 1, this.#language.headSize]
     return { cos: float32Value(cos, shape), sin: float32Value(sin, shape) }
   }
-}
-
-/** [S,S]: 0 where a position sees another, very negative where that comes later. */
-function causalMask(length: number): Float32Array {
-  const mask = new Float32Array(length * length)
-  for (let row = 0; row < length; row++) mask.fill(-1e30, row * length + row + 1, (row + 1) * length)
-  return mask
 }
 
 const outputsOver = (cache: Readonly<Record<string, Value>>): Record<string, Value> =>

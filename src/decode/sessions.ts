@@ -6,6 +6,7 @@ import { scoped, type Tensor } from '../graph/tensor.ts'
 import type { LanguageModel } from '../models/model.ts'
 import { type Engine, onlyOutputs, type Session } from '../onnx/session.ts'
 import { sessionCache } from '../onnx/session-cache.ts'
+import { positionsAtOnce } from './device-check.ts'
 import { logProbability, type Reading } from './probe.ts'
 
 /** Where the token comes from that is explained: fed as `target`, or the likeliest of the logits. */
@@ -17,6 +18,8 @@ export interface DecoderSessions {
   embed(): Promise<Session>
   /** With `hidden`, the inputs of the layers are outputs too. */
   decode(options?: { readonly hidden: boolean }): Promise<Session>
+  /** How many new positions the decoder gets right in one run. */
+  positionsAtOnce(): Promise<number>
   /** `attentions` [L,n+1]: a reading of the layers asked for. */
   probe(reading: Reading, layers: readonly number[], target: TargetSource): Promise<Session>
   /** From the log probability of the target after a prompt down to the prompt's rows. */
@@ -26,6 +29,7 @@ export interface DecoderSessions {
 
 export function decoderSessions(engine: Engine, language: LanguageModel): DecoderSessions {
   const cache = sessionCache(engine)
+  let atOnce: Promise<number> | null = null
   const passes = new Map<TargetSource, Backward>()
   const backward = (target: TargetSource): Backward =>
     backwardPass(`backward from the ${target} token`, promptChain(language, target), cache)
@@ -38,6 +42,14 @@ export function decoderSessions(engine: Engine, language: LanguageModel): Decode
       const build = (): Graph => language.decode({ hidden: withHidden })
       const session = await cache.open(`decode ${withHidden}`, build)
       return withHidden && !hidden ? onlyOutputs(session, plainOutputs(language)) : session
+    },
+    positionsAtOnce() {
+      atOnce ??= positionsAtOnce(engine)
+      // What failed may succeed later.
+      atOnce.catch(() => {
+        atOnce = null
+      })
+      return atOnce
     },
     probe: (reading, layers, target) =>
       cache.open(`${reading.name} ${layers} ${target}`, () => probeGraph(language, reading, layers, target), {

@@ -1,9 +1,10 @@
 import { addDimensions } from '../graph/dimension.ts'
 import {
+  type AttentionHeads,
+  aboveDiagonal,
   add,
   type BlockMatrix,
   cast,
-  concat,
   constantValues,
   dequantize,
   div,
@@ -22,14 +23,14 @@ import {
   sign,
   slice,
   sliceTo,
-  softmax,
   splitLike,
   sqrt,
   sub,
   tanh,
   transpose,
 } from '../graph/ops.ts'
-import { dimension, type Node, type NodeKind, type Tensor } from '../graph/tensor.ts'
+import { dimension, GraphError, type Node, type NodeKind, type Tensor } from '../graph/tensor.ts'
+import { attentionGradients } from './attention.ts'
 
 /**
  * What reaches each input of a node, given what reaches its result.
@@ -44,8 +45,8 @@ export type Rule = (g: Tensor, x: Inputs, y: Tensor, node: Node) => readonly (Te
 type Inputs = readonly [Tensor, Tensor, Tensor, ...Tensor[]]
 
 /**
- * One rule for every operator. Without a gradient are leaves, what gives whole numbers, what makes gradients and is
- * not differentiated again, and the fused attention over a cache, whose place the written-out one takes.
+ * One rule for every operator. Without a gradient are leaves, what gives whole numbers, and what makes gradients and is
+ * not differentiated again.
  */
 export const rules: Readonly<Record<NodeKind, Rule | 'no gradient'>> = {
   Input: 'no gradient',
@@ -105,6 +106,7 @@ export const rules: Readonly<Record<NodeKind, Rule | 'no gradient'>> = {
   },
 
   Reshape: (g, [x]) => [reshape(g, x.shape, x)],
+  Trilu: g => [aboveDiagonal(g)],
   Transpose: (g, _, __, node) => {
     const perm = node.attributes.perm as readonly number[]
     const inverse = perm.map((_, axis) => perm.indexOf(axis))
@@ -117,11 +119,14 @@ export const rules: Readonly<Record<NodeKind, Rule | 'no gradient'>> = {
     const before = start < 0 ? addDimensions(dimension(x, axis), start) : start
     return [padLike(g, axis, before, x)]
   },
-  Pad: (g, [x, pads, , axes]) => {
-    const axis = constantValues(axes as Tensor)[0] as number
+  Pad: (g, [x, pads], y) => {
+    const axis = x.shape.findIndex((size, i) => size !== y.shape[i])
+    if (axis === -1) return [g]
     // What comes before is constant, what comes after may be known only when the graph runs.
-    const start = pads.node.kind === 'Concat' ? (pads.node.inputs[0] as Tensor) : pads
-    const inside = slice(g, axis, constantValues(start)[0] as number)
+    const { kind, inputs } = pads.node
+    const [start] =
+      kind === 'Concat' ? constantValues(inputs[axis] as Tensor) : constantValues(pads).slice(axis)
+    const inside = slice(g, axis, start as number)
     return [sliceTo(inside, axis, runtimeSize(dimension(x, axis), x), dimension(x, axis))]
   },
   Expand: (g, [x]) => [sumTo(x, g)],
@@ -131,29 +136,22 @@ export const rules: Readonly<Record<NodeKind, Rule | 'no gradient'>> = {
   ArgMax: 'no gradient',
   OneHot: 'no gradient',
   Shape: 'no gradient',
-  GroupQueryAttention: 'no gradient',
-  MultiHeadAttention: (g, [q, k, v], _, node) => {
-    const { num_heads: heads, scale } = node.attributes as { num_heads: number; scale: { float: number } }
-    const size = (dimension(q, -1) as number) / heads
-    const head = (x: Tensor, h: number): Tensor => slice(x, -1, h * size, (h + 1) * size)
-    // What reaches a head is one tensor, so that a head is done with before the next begins, and the probabilities of one
-    // alone are in memory.
-    const scaled = mul(q, scalar(scale.float))
-    const gradients = Array.from({ length: heads }, (_, h) =>
-      concat(headGradients(head(g, h), head(scaled, h), head(k, h), head(v, h)), 1),
-    )
-    const [byQuery, byKey, byValue] = splitLike(concat(gradients, -1), 1, [q, k, v])
-    return [mul(byQuery as Tensor, scalar(scale.float)), byKey as Tensor, byValue as Tensor]
+  GroupQueryAttention: (g, [q, k, v, past], y, { attributes }) => {
+    // Over a cache the written-out attention takes its place.
+    if ((past as Tensor | null) !== null)
+      throw new GraphError('grad: GroupQueryAttention over a cache has no gradient')
+    const [positions, { num_heads: heads, kv_num_heads: kvHeads }] = [dimension(q, 1), attributes]
+    const later = aboveDiagonal(expand(scalar(-1e30), [positions, positions], q))
+    const options = { heads, kvHeads, scale: scaleOf(attributes) } as AttentionHeads
+    return attentionGradients(g, { q, k, v, y }, options, later)
+  },
+  MultiHeadAttention: (g, [q, k, v], y, { attributes }) => {
+    const heads = attributes.num_heads as number
+    return attentionGradients(g, { q, k, v, y }, { heads, kvHeads: heads, scale: scaleOf(attributes) })
   },
 }
 
-/** What reaches q (scaled), k and v of softmax attention, each [B,T,D]. */
-function headGradients(g: Tensor, q: Tensor, k: Tensor, v: Tensor): [Tensor, Tensor, Tensor] {
-  const p = softmax(matmul(q, swapLast(k)))
-  const byScore = mul(p, matmul(g, swapLast(v)))
-  const through = sub(byScore, mul(p, reduceSum(byScore, [-1])))
-  return [matmul(through, k), matmul(swapLast(through), q), matmul(swapLast(p), g)]
-}
+const scaleOf = ({ scale }: Node['attributes']): number => (scale as { float: number }).float
 
 /** Undoes broadcasting: what reaches every copy of `x` is added up to the shape of `x`. */
 function sumTo(x: Tensor, g: Tensor): Tensor {

@@ -1,4 +1,4 @@
-import { mismatch, requireIndices, sameType } from './check.ts'
+import { mismatch, requireIndices, requireRank, sameType } from './check.ts'
 import {
   addDimensions,
   type Dimension,
@@ -9,7 +9,7 @@ import {
   sizeOf,
 } from './dimension.ts'
 import { add, sub } from './elementwise.ts'
-import { constantValues, integers, scalar } from './leaves.ts'
+import { constant, constantValues, integers, scalar } from './leaves.ts'
 import { dimension, GraphError, make, makeNode, normalizeAxis, resultOf, type Tensor } from './tensor.ts'
 
 // Operators that move elements and leave their values alone.
@@ -87,7 +87,7 @@ export function growTo(x: Tensor, axis: number, length: Tensor, size: Dimension)
   const normal = normalizeAxis(x, axis, 'growTo')
   requireLength('growTo', length)
   const missing = sub(length, runtimeSize(dimension(x, normal), x))
-  return pad('growTo', x, normal, joinSizes([integers(0), missing]), size)
+  return pad('growTo', x, normal, [integers(0), missing], size)
 }
 
 /** One axis cut into parts as long as that axis of each of `like`: undoes `concat`. */
@@ -119,13 +119,21 @@ export function padLike(x: Tensor, axis: number, before: Dimension, like: Tensor
     typeof after === 'number'
       ? integers(after)
       : sub(runtimeSize(size, like), add(start, runtimeSize(length, x)))
-  return pad('padLike', x, normal, joinSizes([start, end]), size)
+  return pad('padLike', x, normal, [start, end], size)
 }
 
-function pad(name: string, x: Tensor, axis: number, pads: Tensor, size: Dimension): Tensor {
+/** Pads are given for all axes: ONNX Runtime 1.30 moves a transposition past a `Pad` that names its axes, and fails. */
+function pad(
+  name: string,
+  x: Tensor,
+  axis: number,
+  around: readonly [before: Tensor, after: Tensor],
+  size: Dimension,
+): Tensor {
   const zero = scalar(0)
   sameType(name, x, zero)
-  return make('Pad', [x, pads, zero, integers(axis)], x.dtype, x.shape.with(axis, size))
+  const pads = around.flatMap(count => x.shape.map((_, i) => (i === axis ? count : integers(0))))
+  return make('Pad', [x, joinSizes(pads), zero], x.dtype, x.shape.with(axis, size))
 }
 
 /** Zeros after the last element of one axis, up to `size`. */
@@ -136,7 +144,7 @@ export function padTo(x: Tensor, axis: number, size: number): Tensor {
   if (typeof missing !== 'number' || missing < 0) {
     throw new GraphError(`padTo: axis ${axis} of ${formatShape(x.shape)} cannot grow to ${size}`)
   }
-  return pad('padTo', x, normal, integers(0, missing), size)
+  return pad('padTo', x, normal, [integers(0), integers(missing)], size)
 }
 
 /** Rows `indices` of an axis: that axis is replaced by the shape of `indices`. */
@@ -158,6 +166,12 @@ export function expand(x: Tensor, shape: Shape, like: Tensor): Tensor {
 const expandsTo = (from: Shape, to: Shape): boolean =>
   from.length <= to.length &&
   from.every((size, axis) => size === 1 || size === to[axis - from.length + to.length])
+
+/** Zeros on and below the diagonal of the last two axes. */
+export function aboveDiagonal(x: Tensor): Tensor {
+  requireRank('aboveDiagonal', x, 2)
+  return make('Trilu', [x, constant([1], 'int64', [])], x.dtype, x.shape, { upper: 1 })
+}
 
 /** A shape as int64, known when the graph runs. */
 const runtimeShape = (shape: Shape, like: Tensor): Tensor =>

@@ -85,6 +85,7 @@ export const nodeKinds = {
   Sub: 'ai.onnx',
   Tanh: 'ai.onnx',
   Transpose: 'ai.onnx',
+  Trilu: 'ai.onnx',
   GroupQueryAttention: 'com.microsoft',
   MultiHeadAttention: 'com.microsoft',
   MatMulNBits: 'com.microsoft',

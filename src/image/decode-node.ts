@@ -32,7 +32,14 @@ export async function encodePng(image: Image): Promise<Uint8Array> {
   return new Uint8Array(await sharp(image.data, { raw }).png().toBuffer())
 }
 
-async function readPicture(path: string): Promise<Uint8Array> {
+/** For who takes pictures over the network: a small loss that nobody sees, colours as sharp as the rest. */
+export async function encodeJpeg(image: Image): Promise<Uint8Array> {
+  const raw = { width: image.width, height: image.height, channels: 3 } as const
+  return sharp(image.data, { raw }).jpeg({ quality: 95, chromaSubsampling: '4:4:4' }).toBuffer()
+}
+
+/** The file of a picture, unless it is none, or too large. */
+export async function readPicture(path: string): Promise<Uint8Array> {
   const unreadable = (cause: NodeJS.ErrnoException): never => {
     const found = cause.code === 'ENOENT' ? 'no such file' : `cannot be read (${cause.code})`
     throw new Error(`${path}: ${found}, check the path`, { cause })

@@ -69,8 +69,8 @@ export interface Probe {
 }
 
 /**
- * A whole prompt of S positions, attention written out and the layers cut apart, so that it can be differentiated with
- * memory for one layer at a time. Keys and values are known from the cache.
+ * A whole prompt of S positions, the layers cut apart, so that it can be differentiated with memory for one layer at a
+ * time, and for the attention of one head. Keys and values are known from the cache.
  */
 export interface Unrolled extends Chain {
   /** `hidden.0` [S,C], the prompt's rows, then the input of each further layer. */

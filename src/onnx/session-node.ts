@@ -6,6 +6,9 @@ import { compile } from './model.ts'
 import type { Device, Engine } from './session.ts'
 import { explained, runnable } from './session-run.ts'
 
+/** "1.30.0" */
+export const runtimeVersion: string = ort.env.versions.node ?? ort.env.versions.common
+
 export interface NodeEngineOptions {
   /** The folder at or above the weight files, to which the weights' `file` names are relative. */
   readonly weightsRoot: string

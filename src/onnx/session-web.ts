@@ -7,113 +7,130 @@ import { compile } from './model.ts'
 import type { Engine, Session, Values } from './session.ts'
 import { explained, runnable } from './session-run.ts'
 
-/** Where a browser computes: `cpu` is WebAssembly. */
+/** Where a browser computes; `cpu` is WebAssembly. */
 export const webDevices = ['cpu', 'webgpu'] as const
 export type WebDevice = (typeof webDevices)[number]
 
-/** What is used of onnxruntime-web, and in turn: it holds one graph's weights at a time, and awaits one call at a time. */
+// Two builds of the runtime, each with a memory of its own; the one without webgpu is half as large. Bundlers copy the files
+// that are named here, where each name has to be written out.
+const builds = {
+  cpu: {
+    provider: 'wasm',
+    load: () => import('onnxruntime-web/wasm'),
+    wasm: new URL('onnxruntime-web/ort-wasm-simd-threaded.wasm', import.meta.url),
+    mjs: new URL('onnxruntime-web/ort-wasm-simd-threaded.mjs', import.meta.url),
+  },
+  webgpu: {
+    provider: 'webgpu',
+    load: () => import('onnxruntime-web/webgpu'),
+    wasm: new URL('onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm', import.meta.url),
+    mjs: new URL('onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs', import.meta.url),
+  },
+} as const
+
+/** The runtime, once it has started. */
 export interface WebRuntime {
   readonly device: WebDevice
-  readonly create: (model: Uint8Array, options: InferenceSession.SessionOptions) => Promise<InferenceSession>
+  create(model: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession>
   readonly Tensor: TensorConstructor
+  /** It has the weights of one session at hand while it opens it, and waits for a device in one call at a time. */
   readonly inTurn: LimitFunction
 }
 
-// Two builds of the runtime, each with a memory of its own; the one without webgpu is half as large.
-const builds = {
-  cpu: () => import('onnxruntime-web/wasm'),
-  webgpu: () => import('onnxruntime-web/webgpu'),
-}
-
-const runtimes = new Map<WebDevice, Promise<WebRuntime>>()
+const started = new Map<WebDevice, Promise<WebRuntime>>()
 
 /**
- * The runtime for a device, started once in a page or worker.
+ * Starts the runtime for a device, once in a page or worker.
  *
- * @param threads of the runtime, as the first call says; null: the runtime chooses
+ * @param threads at the first call; null: the runtime chooses. One in a page that is not isolated
  * @throws an error that says what is missing
  */
-export function openRuntime(device: WebDevice, threads: number | null): Promise<WebRuntime> {
-  const runtime = runtimes.get(device) ?? startRuntime(device, threads)
-  runtimes.set(device, runtime)
-  runtime.catch(() => runtimes.delete(device))
+export function startRuntime(device: WebDevice, threads: number | null): Promise<WebRuntime> {
+  const runtime = started.get(device) ?? start(device, threads)
+  started.set(device, runtime)
+  runtime.catch(() => started.delete(device))
   return runtime
 }
 
-async function startRuntime(device: WebDevice, threads: number | null): Promise<WebRuntime> {
-  const ort = await builds[device]()
-  ort.env.logLevel = 'fatal'
-  if (threads !== null) ort.env.wasm.numThreads = threads
-  const create = (model: Uint8Array, options: InferenceSession.SessionOptions) =>
-    ort.InferenceSession.create(model, options)
-  const x = input('x', 'float32', ['S'])
-  const session = await create(compile({ outputs: { y: add(x, x) } }), {
-    executionProviders: [providers[device]],
-  })
-  await session.release()
-  return { device, create, Tensor: ort.Tensor, inTurn: pLimit(1) }
+async function start(device: WebDevice, threads: number | null): Promise<WebRuntime> {
+  const { provider, load, wasm, mjs } = builds[device]
+  try {
+    const { env, InferenceSession, Tensor } = await load()
+    env.logLevel = 'fatal'
+    // A thread is a worker that loads the .mjs; without one it would load the bundle, and what else is in there.
+    env.wasm.wasmPaths ??= crossOriginIsolated ? { wasm, mjs } : { wasm }
+    if (!crossOriginIsolated) env.wasm.numThreads = 1
+    else if (threads !== null) env.wasm.numThreads = threads
+    const x = input('x', 'float32', ['S'])
+    const tried = await InferenceSession.create(compile({ outputs: { y: add(x, x) } }), {
+      executionProviders: [provider],
+    })
+    await tried.release()
+    return { device, Tensor, inTurn: pLimit(1), create: (...model) => InferenceSession.create(...model) }
+  } catch (cause) {
+    const reason = (cause as Error).message.replaceAll(/\s+/g, ' ').trim()
+    throw new Error(`device ${device}: ${remedies[device]} (${reason})`, { cause })
+  }
 }
 
-const providers = { cpu: 'wasm', webgpu: 'webgpu' } as const
+const remedies: Readonly<Record<WebDevice, string>> = {
+  cpu: 'the runtime does not start. Are the files of onnxruntime-web served with the page?',
+  webgpu:
+    'there is no graphics adapter that can be used, or the files of onnxruntime-web are not served with the page. Use device cpu, or another browser.',
+}
 
 export interface WebEngineOptions {
   readonly runtime: WebRuntime
-  /** The bytes of a weight, which the runtime copies into its own memory when a session is opened. */
+  /** The bytes of a weight. */
   readonly read: (weight: WeightSource) => Promise<Uint8Array>
 }
 
+/** Sessions of onnxruntime-web. Each copies its weights into the memory of the runtime, or of the device. */
 export function openWebEngine({ runtime, read }: WebEngineOptions): Engine {
-  const { device, create, inTurn, Tensor } = runtime
+  const { device, create, Tensor, inTurn } = runtime
   return {
     device,
     copiesWeights: true,
-    async open(graph, { inTurn: sparing = false, host = sparing } = {}) {
-      return inTurn(async () => {
-        const weights = weightsOf(graph)
+    open: (graph, { inTurn: isOneOfMany = false, host = isOneOfMany } = {}) =>
+      inTurn(async () => {
         const externalData = await Promise.all(
-          [...weights].map(async ([path, weight]) => ({ path, data: await read(weight) })),
+          [...weightsOf(graph)].map(async ([path, weight]) => ({ path, data: await read(weight) })),
         )
-        const session = await explained(graph, () =>
-          create(compile(graph), { ...sessionOptions(host ? 'cpu' : device, sparing), externalData }),
-        )
+        const options = sessionOptions(host ? 'cpu' : device, isOneOfMany)
+        const session = await explained(graph, () => create(compile(graph), { ...options, externalData }))
         return webSession(runnable(session, graph, Tensor), inTurn)
-      })
-    },
+      }),
   }
 }
 
+/** A graph's weights, each the only one in its file. */
 const weightsOf = (graph: Graph): Map<string, WeightSource> =>
   new Map(
-    nodesOf(graph).flatMap(({ kind, value }) =>
-      kind === 'Weight' ? [[(value as WeightSource).file, value as WeightSource]] : [],
-    ),
+    nodesOf(graph)
+      .filter(({ kind }) => kind === 'Weight')
+      .map(({ value }) => [(value as WeightSource).file, value as WeightSource]),
   )
 
-function sessionOptions(device: WebDevice, sparing: boolean): InferenceSession.SessionOptions {
-  return {
-    executionProviders: [providers[device]],
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 4,
-    enableCpuMemArena: !sparing,
-    extra: { session: { disable_prepacking: '1' } },
-  }
-}
+const sessionOptions = (device: WebDevice, isSparing: boolean): InferenceSession.SessionOptions => ({
+  executionProviders: [builds[device].provider],
+  graphOptimizationLevel: 'all',
+  // Fatal only: its errors are thrown.
+  logSeverityLevel: 4,
+  enableCpuMemArena: !isSparing,
+  extra: { session: { disable_prepacking: '1' } },
+})
 
-/** The runtime does not write into memory that is given to it. */
-function webSession(session: Session, inTurn: LimitFunction): Session {
-  return {
-    release: () => inTurn(() => session.release()),
-    async run(feeds, into = {}, wanted) {
-      const results = await inTurn(() => session.run(feeds, {}, wanted))
-      return { ...results, ...written(results, into) }
-    },
-  }
-}
+/** The runtime writes into no memory but its own, so outputs are copied to where they are wanted. */
+const webSession = (session: Session, inTurn: LimitFunction): Session => ({
+  async run(feeds, into = {}, wanted) {
+    const results = await inTurn(() => session.run(feeds, {}, wanted))
+    return { ...results, ...copied(results, into) }
+  },
+  release: () => inTurn(() => session.release()),
+})
 
-function written(results: Values, into: Values): Values {
-  for (const [name, { data }] of Object.entries(into)) {
-    const result = results[name]
-    if (result !== undefined) (data as Float32Array).set(result.data as Float32Array)
-  }
-  return Object.fromEntries(Object.entries(into).filter(([name]) => name in results))
+function copied(results: Values, into: Values): Values {
+  const asked = Object.entries(into).filter(([name]) => name in results)
+  for (const [name, { data }] of asked) (data as Float32Array).set(results[name]!.data as Float32Array)
+  return Object.fromEntries(asked)
 }

@@ -5,21 +5,26 @@ import type { Logger } from 'pino'
 import { isPublicAddress } from './addresses.ts'
 import { chat } from './chat.ts'
 import { ApiError, errorResponse, toApiError } from './errors.ts'
-import { browserHeaders, hostCheck } from './guards.ts'
+import { browserHeaders, hostCheck, originCheck } from './guards.ts'
 import { imageReader } from './images.ts'
 import { keyCheck } from './keys.ts'
 import { look } from './look.ts'
 import type { LookDefaults } from './look-defaults.ts'
+import { mcpRoute } from './mcp-route.ts'
 import { makeMetrics } from './metrics.ts'
 import { modelEntry } from './openai.ts'
 import { page } from './page.ts'
 import { Pictures, type Seeing } from './pictures.ts'
+import { proxiedChat, proxiedModels } from './proxy.ts'
 import { requestLog } from './request-log.ts'
 import type { Env, Serving } from './serving.ts'
+import { openUpstream, type UpstreamOptions } from './upstream.ts'
 import { Work } from './work.ts'
 
 export interface AppOptions {
   readonly vicrop: Seeing
+  /** The version of vicrop, for clients of the Model Context Protocol. */
+  readonly version: string
   /** The name under which it is served. */
   readonly model: string
   readonly defaults: LookDefaults
@@ -35,6 +40,8 @@ export interface AppOptions {
   readonly hosts: readonly string[] | null
   /** A folder with a page to serve at `/`, and how many layers it lets one choose of. */
   readonly page: { readonly folder: string; readonly layerCount: number } | null
+  /** Who answers in the place of the model here, which then only looks. */
+  readonly upstream: UpstreamOptions | null
   readonly log: Logger
 }
 
@@ -68,41 +75,18 @@ const picturesInBody = 3
 /** The server without its socket: what it answers to a request. */
 export function createApp(options: AppOptions): App {
   const serving = makeServing(options)
-  const { keys, origins, hosts, log, model } = options
-  let draining = false
+  const state: State = { isDraining: false }
   const app = new Hono<Env>()
-  app.use(requestId(), requestLog(log, serving.metrics), browserHeaders())
-  app.use(async (c, next) => {
-    await next()
-    c.header('x-request-id', c.get('requestId'))
-    if (draining) c.header('connection', 'close')
-  })
-  if (origins.length > 0)
-    app.use('/v1/*', cors({ origin: [...origins], exposeHeaders: ['x-request-id', 'retry-after'] }))
-  if (hosts !== null) app.use(hostCheck(hosts))
-  app.get('/health', c => c.json({ status: 'ok' }))
-  app.get('/ready', c => (draining ? c.json({ status: 'draining' }, 503) : c.json({ status: 'ready' })))
-  const check = keyCheck(keys)
-  const withKey: MiddlewareHandler = async (c, next) => {
-    check(c.req.header('authorization'))
-    if (draining && c.req.method === 'POST') throw shuttingDown()
-    await next()
-  }
-  app.use('/v1/*', withKey)
-  app.use('/metrics', withKey)
-  app.get('/metrics', async c => c.text(await serving.metrics.text()))
-  const entry = modelEntry(model, Math.floor(Date.now() / 1000))
-  app.get('/v1/models', c => c.json({ object: 'list', data: [entry] }))
-  app.get('/v1/models/:id{.+}', c => {
-    if (c.req.param('id') === model) return c.json(entry)
-    throw new ApiError(404, `The model is not served here. Served: "${model}".`, { code: 'model_not_found' })
-  })
-  app.post('/v1/chat/completions', c => chat(c, serving))
-  app.post('/v1/look', c => look(c, serving))
+  app.use(requestId(), requestLog(options.log, serving.metrics), browserHeaders(), connectionHeaders(state))
+  addHealth(app, state)
+  addGuards(app, options, state)
+  addApi(app, options, serving)
+  const mcp = mcpRoute(serving, options.version, options.log)
+  app.all('/mcp', c => mcp.respond(c))
   if (options.page !== null) {
     // In place of the page's own file, which says that no server answers for it.
     const { folder, layerCount } = options.page
-    const facts = { layerCount, needsKey: keys.length > 0 }
+    const facts = { layerCount, needsKey: options.keys.length > 0 }
     app.get('/server.json', c => c.json(facts))
     app.route('/', page(folder))
   }
@@ -115,13 +99,68 @@ export function createApp(options: AppOptions): App {
     fetch: app.fetch,
     request: app.request,
     drain: () => {
-      draining = true
+      state.isDraining = true
+      void mcp.close()
     },
   }
 }
 
+interface State {
+  isDraining: boolean
+}
+
+const connectionHeaders =
+  (state: State): MiddlewareHandler<Env> =>
+  async (c, next) => {
+    await next()
+    c.header('x-request-id', c.get('requestId'))
+    if (state.isDraining) c.header('connection', 'close')
+  }
+
+/** For those who watch the server, under whatever name. */
+function addHealth(app: Hono<Env>, state: State): void {
+  app.get('/health', c => c.json({ status: 'ok' }))
+  app.get('/ready', c =>
+    state.isDraining ? c.json({ status: 'draining' }, 503) : c.json({ status: 'ready' }),
+  )
+}
+
+function addGuards(app: Hono<Env>, { keys, origins, hosts }: AppOptions, state: State): void {
+  const letIn = cors({ origin: [...origins], exposeHeaders: ['x-request-id', 'retry-after'] })
+  if (origins.length > 0) for (const path of ['/v1/*', '/mcp']) app.use(path, letIn)
+  if (hosts !== null) app.use(hostCheck(hosts))
+  const check = keyCheck(keys)
+  const guard: MiddlewareHandler = async (c, next) => {
+    check(c.req.header('authorization'))
+    if (state.isDraining && c.req.method === 'POST') throw shuttingDown()
+    await next()
+  }
+  app.use('/mcp', originCheck(origins))
+  for (const path of ['/v1/*', '/mcp', '/metrics']) app.use(path, guard)
+}
+
 const shuttingDown = (): ApiError =>
   new ApiError(503, 'The server is shutting down.', { code: 'shutting_down', retryAfterS: 1 })
+
+function addApi(app: Hono<Env>, { upstream: options, keys, model }: AppOptions, serving: Serving): void {
+  const upstream = options && openUpstream(options, keys.length === 0)
+  if (upstream?.model === null) app.get('/v1/models', c => proxiedModels(c, upstream))
+  else addModel(app, upstream?.model ?? model)
+  app.post('/v1/chat/completions', c =>
+    upstream === null ? chat(c, serving) : proxiedChat(c, serving, upstream),
+  )
+  app.post('/v1/look', c => look(c, serving))
+  app.get('/metrics', async c => c.text(await serving.metrics.text()))
+}
+
+function addModel(app: Hono<Env>, model: string): void {
+  const entry = modelEntry(model, Math.floor(Date.now() / 1000))
+  app.get('/v1/models', c => c.json({ object: 'list', data: [entry] }))
+  app.get('/v1/models/:id{.+}', c => {
+    if (c.req.param('id') === model) return c.json(entry)
+    throw new ApiError(404, `The model is not served here. Served: "${model}".`, { code: 'model_not_found' })
+  })
+}
 
 function makeServing({ vicrop, model, defaults, maxNewTokens, limits, imageUrls }: AppOptions): Serving {
   const { maxQueue, timeoutMs, maxImageBytes, maxPixels, maxPictures, maxPictureBytes } = limits

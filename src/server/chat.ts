@@ -19,7 +19,8 @@ import { note, readJson, requireModel, respondingTo, type Serving, type ServingC
 export function chat(c: ServingContext, serving: Serving): Promise<Response> {
   const { work, pictures, readImage, defaults, model } = serving
   return respondingTo(c, work, async ({ signal, compute }, respond) => {
-    const request = parse(answerRequest, await readJson(c, serving.maxBodyBytes, signal))
+    const body = await readJson(c, serving.maxBodyBytes, signal)
+    const request = parse(answerRequest, body.value)
     requireModel(request.model, model)
     refuseNotDone(request)
     const { question, url } = askedHere(request.messages)

@@ -21,6 +21,16 @@ export function hostCheck(hosts: readonly string[]): MiddlewareHandler {
   }
 }
 
+/** Refuses requests that a page of another origin makes, unless that is let in. */
+export const originCheck =
+  (origins: readonly string[]): MiddlewareHandler =>
+  async (c, next) => {
+    const origin = c.req.header('origin')
+    const own = `//${c.req.header('host')}`
+    if (origin === undefined || origin.endsWith(own) || origins.includes(origin)) return next()
+    throw new ApiError(403, `Pages of ${origin} are not let in.`, { code: 'origin_not_allowed' })
+  }
+
 export const loopbackHosts: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
 
 /**

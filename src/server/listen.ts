@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import { Server as NetServer } from 'node:net'
+import { Server as NetServer, type Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { App } from './app.ts'
 
@@ -22,27 +22,50 @@ const requestMs = 120_000
 /** How long a connection is kept for requests that were sent before the client could know of the end. */
 const graceMs = 500
 
+/** How often those are closed that have become idle. */
+const sweepMs = 50
+
 export async function listen(app: App, host: string, port: number): Promise<Listening> {
-  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    overrideGlobalObjects: false,
+    // Of requests of HTTP/1.0, such as the health checks of load balancers, which name none.
+    hostname: 'localhost',
+  }) as Server
   server.keepAliveTimeout = keepAliveMs
   server.headersTimeout = headersMs
   server.requestTimeout = requestMs
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', error => reject(unusable(host, port, error)))
     server.listen(port, host, resolve)
   })
   const address = server.address() as { address: string; port: number; family: string }
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
-  return { url: `http://${name}:${address.port}`, close: withinMs => close(server, app, withinMs) }
+  const closeIdle = (): void => {
+    server.closeIdleConnections()
+    // Those that have sent nothing yet do not count as idle there.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+  }
+  return {
+    url: `http://${name}:${address.port}`,
+    close(withinMs) {
+      app.drain()
+      return close(server, closeIdle, withinMs)
+    },
+  }
 }
 
-async function close(server: Server, app: App, withinMs: number): Promise<void> {
-  app.drain()
+async function close(server: Server, closeIdle: () => void, withinMs: number): Promise<void> {
   // Not the close of HTTP servers, which cuts idle connections, on which a request may be under way, at once.
   const closed = new Promise<void>(resolve => NetServer.prototype.close.call(server, () => resolve()))
   let sweep: NodeJS.Timeout | undefined
   const grace = setTimeout(() => {
-    sweep = setInterval(() => server.closeIdleConnections(), 50)
+    sweep = setInterval(closeIdle, sweepMs)
   }, graceMs)
   const cut = setTimeout(() => server.closeAllConnections(), withinMs)
   await closed

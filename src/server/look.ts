@@ -10,7 +10,7 @@ export function look(c: ServingContext, serving: Serving): Promise<Response> {
   const { work, pictures, readImage, defaults, model } = serving
   return respondingTo(c, work, async ({ signal, compute }, respond) => {
     const body = await readJson(c, serving.maxBodyBytes, signal)
-    const { model: asked = model, image, question, map, layerMaps, ...own } = parse(lookRequest, body)
+    const { model: asked = model, image, question, map, layerMaps, ...own } = parse(lookRequest, body.value)
     requireModel(asked, model)
     checkQuestion(question)
     const file = await readImage(image, signal)

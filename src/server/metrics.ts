@@ -7,6 +7,7 @@ export interface Metrics {
   /** All of them, as Prometheus reads them. */
   text(): Promise<string>
   responded(route: string, status: number, seconds: number): void
+  lookFailed(): void
   /** @param wasKept whether the picture had been encoded for an earlier request */
   looked(look: Look | Answer<string | null>, wasKept: boolean): void
 }
@@ -55,6 +56,7 @@ export function makeMetrics(work: Work, pictures: Pictures): Metrics {
   return {
     text: () => register.metrics(),
     responded: (route, status, took) => requests.observe({ route, status }, took),
+    lookFailed: () => looks.inc({ method: 'any', outcome: 'failed' }),
     looked(look, wasKept) {
       looks.inc({ method: look.method, outcome: look.cropReason ?? 'crop' })
       const { encodeMs, ...others } = look.timings

@@ -22,7 +22,10 @@ const mapForm = z.union([z.enum(['png', 'values']), z.literal(false)])
 export type MapForm = z.infer<typeof mapForm>
 
 /** The request field of vicrop's own. */
-const vicropField = lookSchema.extend({ map: mapForm.exactOptional(), plain: z.boolean().exactOptional() })
+export const vicropField = lookSchema.extend({
+  map: mapForm.exactOptional(),
+  plain: z.boolean().exactOptional(),
+})
 
 /** What is read of a chat request wherever it goes; the rest stays as it is. */
 export const chatRequest = z.looseObject({

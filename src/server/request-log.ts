@@ -8,7 +8,7 @@ import type { Env } from './serving.ts'
 const watched = ['/health', '/ready', '/metrics']
 
 /** Routes that metrics tell apart; there are as many others as clients can think of. */
-const routes = ['/v1/chat/completions', '/v1/look', '/v1/models', ...watched]
+const routes = ['/v1/chat/completions', '/v1/look', '/v1/models', '/mcp', ...watched]
 
 /** Logs and measures every request when its response is complete: no questions, no answers, no pictures. */
 export function requestLog(log: Logger, metrics: Metrics): MiddlewareHandler<Env> {
@@ -22,8 +22,7 @@ export function requestLog(log: Logger, metrics: Metrics): MiddlewareHandler<Env
       const error = c.get('error')
       const failure = error === undefined ? null : toApiError(error)
       metrics.responded(routes.includes(path) ? path : 'other', status, ms / 1000)
-      const level =
-        failure !== null && failure.status >= 500 ? 'error' : watched.includes(path) ? 'debug' : 'info'
+      const level = levelOf(path, failure?.status ?? status)
       log[level](
         {
           id: c.get('requestId'),
@@ -40,4 +39,10 @@ export function requestLog(log: Logger, metrics: Metrics): MiddlewareHandler<Env
     }
     void (c.get('ended') ?? Promise.resolve()).then(write)
   }
+}
+
+/** Only a fault of the server itself is an error to look into. */
+function levelOf(path: string, status: number): 'error' | 'warn' | 'info' | 'debug' {
+  if (status >= 500) return status === 500 ? 'error' : 'warn'
+  return watched.includes(path) ? 'debug' : 'info'
 }

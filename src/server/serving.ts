@@ -55,14 +55,20 @@ export function respondingTo(
   })
 }
 
+/** A body as it came, and what it says. */
+export interface JsonBody {
+  readonly text: string
+  readonly value: unknown
+}
+
 /** Only JSON that is called so, which no page of another origin can send unasked. */
-export async function readJson(c: ServingContext, maxBytes: number, signal: AbortSignal): Promise<unknown> {
+export async function readJson(c: ServingContext, maxBytes: number, signal: AbortSignal): Promise<JsonBody> {
   const type = c.req.header('content-type') ?? 'none'
   if (!/^application\/json\s*(;|$)/i.test(type))
     throw new ApiError(415, `The content type is ${type}. Send application/json.`)
   const text = await unlessAborted(readText(c.req.raw, maxBytes), signal)
   try {
-    return JSON.parse(text)
+    return { text, value: JSON.parse(text) }
   } catch {
     throw new ApiError(400, 'The body is no JSON.', { code: 'invalid_json' })
   }
@@ -92,7 +98,7 @@ export function requireModel(asked: string, served: string): void {
 /** Counts a look, and notes for the log what is in it, without what picture and question show. */
 export function note(
   c: ServingContext,
-  { metrics }: Serving,
+  { metrics }: Pick<Serving, 'metrics'>,
   look: Look | Answer<string | null>,
   wasKept: boolean,
 ): void {

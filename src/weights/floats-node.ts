@@ -30,7 +30,8 @@ export async function keyOf(
   return hash.digest('hex').slice(0, 32)
 }
 
-async function identityOf(root: string, file: string): Promise<string> {
+/** A file as the system knows it: path, size and time. */
+export async function identityOf(root: string, file: string): Promise<string> {
   try {
     const path = await realpath(join(root, file))
     const { size, mtimeNs } = await stat(path, { bigint: true })

@@ -9,9 +9,6 @@ import { type ByteSource, readSafetensors } from './safetensors.ts'
 /** Headers of most files of weights are smaller, so that one request reads them. */
 const FIRST_BYTES = 128 * 1024
 
-/** Some repositories have tens of thousands of files, with about 100 bytes for each. */
-const MAX_LISTING_BYTES = 50_000_000
-
 const HUB = 'https://huggingface.co'
 
 /** The files of a checkpoint in a folder on the web. */
@@ -26,7 +23,7 @@ export async function openHub(model: ModelId, signal: AbortSignal | undefined): 
   const response = await ask(address, signal)
   if (response === null)
     throw new WeightsError(`${name}: there is no such model on ${HUB}; check the spelling.`)
-  const text = parseText(await readAll(response, `the files of ${name}`, MAX_LISTING_BYTES), name)
+  const text = await readText(response, `the files of ${name}`)
   const { sha, siblings } = parseListing(text, HUB, 'try again later')
   const folder = new URL(`${HUB}/${model.id}/resolve/${sha}/`)
   const listed = new Set(siblings.map(file => file.rfilename))
@@ -51,9 +48,9 @@ interface Remote {
 }
 
 function remoteFiles({ name: folder, addressOf, listed, signal }: Remote): WebFiles {
-  const readBytes = remembering(async name => {
+  const texts = remembering(async name => {
     const response = await ask(addressOf(name), signal)
-    return response && readAll(response, name, MAX_TEXT_BYTES)
+    return response && readText(response, name)
   })
   const inspect = remembering(name => inspectFile(name, addressOf(name), signal))
   const isWeights = (name: string): boolean => name.endsWith('.safetensors')
@@ -62,15 +59,13 @@ function remoteFiles({ name: folder, addressOf, listed, signal }: Remote): WebFi
     if (there === null) throw missingFile(folder, name)
     return there
   }
-  const readText = async (name: string): Promise<string> =>
-    parseText(await found(readBytes(name), name), name)
   return {
     folder,
-    readText,
-    readJson: async name => parseJson(await readText(name), name),
+    readText: name => found(texts(name), name),
+    readJson: async name => parseJson(await found(texts(name), name), name),
     has: async name => {
       if (listed !== null) return listed.has(name)
-      return (await (isWeights(name) ? inspect(name) : readBytes(name))) !== null
+      return (await (isWeights(name) ? inspect(name) : texts(name))) !== null
     },
     readTensors: async name => readSafetensors(await found(inspect(name), name)),
     bring: async (names, options) => {
@@ -181,6 +176,10 @@ async function ask(address: URL, signal: AbortSignal | undefined, range?: Range)
   if (response.ok && !isPage) return response
   await response.body?.cancel().catch(() => {})
   if (response.status === 404 || response.ok) return null
+  if (response.status === 401 || response.status === 403)
+    throw new WeightsError(
+      `${where}: may not be read without a login, if it is there (${response.status}); check the address, or download the model and choose its files.`,
+    )
   throw new WeightsError(`${where}: the server answers ${response.status}; check the address.`)
 }
 
@@ -201,12 +200,11 @@ function versionOf({ headers }: Response): string | null {
   return etag === null && modified === null ? null : JSON.stringify([etag, modified])
 }
 
-/** All bytes of an answer. */
-async function readAll(response: Response, name: string, maxBytes: number): Promise<Uint8Array> {
+async function readText(response: Response, name: string): Promise<string> {
   checkTextSize(Number(response.headers.get('content-length') ?? 0), name)
-  const bytes = await readStream(response, name, 0, maxBytes + 1)
+  const bytes = await readStream(response, name, 0, MAX_TEXT_BYTES + 1)
   checkTextSize(bytes.length, name)
-  return bytes
+  return parseText(bytes, name)
 }
 
 /** The bytes asked for; a server without ranges sends the file from its start. */

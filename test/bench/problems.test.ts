@@ -153,7 +153,7 @@ describe('files that cannot be read are one sentence each:', () => {
 
   it('a benchmark that is not there', async () => {
     await expect(open('vqav2', () => {})).rejects.toThrow(
-      /^vqav2: is not below \S+: no vqav2\/v2_OpenEnded_mscoco_val2014_questions.json, no vqav2\/v2_mscoco_val2014_annotations.json, no vqav2\/\*\*\/validation-\*.parquet. "vicrop bench list" says where to get it.$/,
+      /^vqav2: is not below \S+: no vqav2\/v2_OpenEnded_mscoco_val2014_questions.json, no vqav2\/v2_mscoco_val2014_annotations.json, no vqav2\/\*\*\/validation-\*.parquet. "vicrop bench list vqav2" says where to get it.$/,
     )
   })
 

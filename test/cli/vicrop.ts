@@ -45,6 +45,8 @@ export interface Surroundings {
   readonly env?: Readonly<Record<string, string>>
   /** Called at each piece of standard output; returns what to do then. */
   readonly onOutput?: () => 'SIGINT' | 'stop reading' | null
+  /** Called at each piece of standard error. */
+  readonly onError?: (text: string) => void
   /** Ends it without notice. */
   readonly killed?: AbortSignal
   /** Presses Ctrl-C. */
@@ -54,7 +56,7 @@ export interface Surroundings {
 /** Runs `vicrop` with its output going to pipes. */
 export function vicrop(
   args: readonly string[],
-  { cwd = root, env: more, onOutput, killed, interrupted }: Surroundings = {},
+  { cwd = root, env: more, onOutput, onError, killed, interrupted }: Surroundings = {},
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, NO_COLOR: '1', ...more }
@@ -68,6 +70,7 @@ export function vicrop(
     })
     running.stderr.setEncoding('utf8').on('data', text => {
       stderr += text
+      onError?.(text)
     })
     killed?.addEventListener('abort', () => running.kill('SIGKILL'))
     interrupted?.addEventListener('abort', () => running.kill('SIGINT'))

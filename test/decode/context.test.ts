@@ -8,6 +8,7 @@ import type { Engine, Session } from '../../src/onnx/session.ts'
 import { randomNumbers } from '../onnx/array.ts'
 import { temporaryFolder } from '../weights/temporary.ts'
 import { openTinyLlama, randomImage, runPlainly, type TinyLlama, tinyLlama } from './plain-llama.ts'
+import { wrongBeyond } from './wrong-device.ts'
 
 const opened: DecoderSessions[] = []
 afterEach(() => Promise.all(opened.splice(0).map(sessions => sessions.release())))
@@ -174,6 +175,26 @@ describe('a context goes from prompt to prompt', () => {
     })
     await fc.assert(property, { numRuns: 15 })
   })
+})
+
+it('a prompt is decoded in pieces on a device that is wrong about many positions at once', async () => {
+  const model = tinyLlama()
+  const runs: number[] = []
+  const context = new Context(
+    await open(
+      model,
+      wrongBeyond(31, positions => runs.push(positions)),
+    ),
+  )
+  const whole = new Context(await open(model))
+  const prompt = [...randomImage(70, 16, 3), ...tokens(30)]
+  for (const one of [context, whole]) one.keepLayerInputs()
+  const logits = await context.append(prompt)
+  expect(runs.slice(-4)).toEqual([31, 31, 31, 7])
+  expect(error(logits, runPlainly(model, prompt).logits)).toBeLessThan(tolerance)
+  await whole.hold(prompt)
+  const expected = [...(await whole.inputGradient())]
+  expect(error(await context.inputGradient(), expected)).toBeLessThan(tolerance)
 })
 
 describe('a context grows', () => {

@@ -2,15 +2,18 @@ import { expect, it } from 'vitest'
 import { backwardPass } from '../../src/backward.ts'
 import { backwardSteps, type Chain } from '../../src/grad/chain.ts'
 import { grad } from '../../src/grad/grad.ts'
-import { replace, replacements } from '../../src/graph/graph.ts'
+import { evaluateDimension, sizeOf } from '../../src/graph/dimension.ts'
+import { nodesOf, replace, replacements } from '../../src/graph/graph.ts'
 import { add, exp, input, matmul, mul, reduceSum, sub, tanh } from '../../src/graph/ops.ts'
 import { print } from '../../src/graph/print.ts'
 import type { Tensor } from '../../src/graph/tensor.ts'
 import { float32Value } from '../../src/onnx/session.ts'
 import { sessionCache } from '../../src/onnx/session-cache.ts'
 import { openNodeEngine } from '../../src/onnx/session-node.ts'
+import { openTinyLlama, tinyLlama } from '../decode/plain-llama.ts'
 import { type NdArray, randomArray } from '../onnx/array.ts'
 import { runGraph, toValue } from '../onnx/run-graph.ts'
+import { temporaryFolder } from '../weights/temporary.ts'
 
 const x = input('x', 'float32', ['S', 3])
 const w = input('w', 'float32', [3, 3])
@@ -87,5 +90,18 @@ it('a pass that is called off runs no further step', async () => {
   const signal = AbortSignal.abort(new Error('enough'))
   const run = pass.run(values, float32Value(Float32Array.of(1), [1, 1]), { signal })
   await expect(run).rejects.toThrow('enough')
+  await sessions.release()
+})
+
+it('no result on the way back through a prompt is of all heads times all positions times all positions', async () => {
+  const llama = tinyLlama({ num_attention_heads: 6, num_key_value_heads: 2 })
+  const sessions = await openTinyLlama(llama, temporaryFolder())
+  const { cuts, known = [] } = sessions.language.unroll()
+  const positions = 1000
+  const results = backwardSteps({ cuts, known }).flatMap(({ graph }) =>
+    nodesOf(graph).flatMap(node => node.results),
+  )
+  const sizes = results.map(({ shape }) => evaluateDimension(sizeOf(shape), { S: positions, P: positions }))
+  expect(Math.max(...sizes)).toBe(positions ** 2)
   await sessions.release()
 })

@@ -181,6 +181,16 @@ describe('refused is', () => {
       },
       'grad: Split has no gradient, on the way from x [P+S] to ReduceSum [1]',
     ],
+    [
+      'fused attention over a cache',
+      () => {
+        const [q, past] = [x(1, 'S', 8), w(1, 1, 'P', 8)]
+        const [last, all] = [ops.input('last', 'int32', [1]), ops.input('all', 'int32', [])]
+        const options = { heads: 1, kvHeads: 1, scale: 1 }
+        return grad(total(ops.groupQueryAttention(q, q, q, past, past, last, all, options)[0]), [q])
+      },
+      'grad: GroupQueryAttention over a cache has no gradient, at gradient',
+    ],
   ])('%s', (_, build, message) => {
     expect(build).toThrow(new GraphError(message))
   })

@@ -105,6 +105,7 @@ const cases: Readonly<Record<NodeKind, readonly Case[] | 'no gradient'>> = {
     ['an axis split', { a: ['B', 'S', 6] }, ({ a }) => ops.reshape(a, ['B', 'S', 3, 2])],
     ['a named size moved', { a: [1, 'S', 4] }, ({ a }) => ops.reshape(a, ['S', 2, 2])],
   ],
+  Trilu: [['', { a: ['B', 'S', 'P'] }, ({ a }) => ops.aboveDiagonal(a)]],
   Transpose: [['', { a: ['B', 'S', 4, 'P'] }, ({ a }) => ops.transpose(a, [2, 0, 3, 1])]],
   Concat: [
     ['', { a: ['B', 'S'], b: ['B', 'P'], c: ['B', 2] }, ({ a, b, c }) => ops.concat([a, b, c], 1)],
@@ -119,6 +120,7 @@ const cases: Readonly<Record<NodeKind, readonly Case[] | 'no gradient'>> = {
   ],
   Pad: [
     ['after', { a: ['S', 5, 2] }, ({ a }) => ops.padTo(a, 1, 8)],
+    ['by nothing', { a: [3, 'S'] }, ({ a }) => ops.padLike(ops.neg(a), 0, 0, a)],
     [
       'around',
       { a: ['S', 5], b: [9] },
@@ -139,7 +141,18 @@ const cases: Readonly<Record<NodeKind, readonly Case[] | 'no gradient'>> = {
   ArgMax: 'no gradient',
   OneHot: 'no gradient',
   Shape: 'no gradient',
-  GroupQueryAttention: 'no gradient',
+  GroupQueryAttention: (
+    [
+      ['every query head with its own keys', 2],
+      ['three query heads on each key head', 6],
+    ] as const
+  ).map(
+    ([title, heads]): Case => [
+      title,
+      { a: [1, 'S', heads * 8], b: [1, 'S', 16], c: [1, 'S', 16] },
+      ({ a, b, c }) => ops.causalAttention(a, b, c, { heads, kvHeads: 2, scale: 0.7 }),
+    ],
+  ),
   MultiHeadAttention: [
     [
       '',

@@ -70,7 +70,7 @@ describe('a graph prints as text', () => {
         %8: float32[S,2,6] = Concat(%6, %7, axis=2)
         %9: float32[S,2,6] = Mul(%8, sin)
         %10: float32[S,2,6] = Add(%4, %9)
-        %11: float32[S,2,8] = Pad(%10, [0,2], 0, [2])
+        %11: float32[S,2,8] = Pad(%10, [0,0,0,0,0,2], 0)
         %12: float32[1,S,16] = Reshape(%11, [1,-1,16])
         # model.layers.0.self_attn.k_proj
         %13: float32[S,6] = Gemm(%1, "model.layers.0.self_attn.k_proj.weight", transB=1)
@@ -83,13 +83,13 @@ describe('a graph prints as text', () => {
         %19: float32[S,1,6] = Concat(%17, %18, axis=2)
         %20: float32[S,1,6] = Mul(%19, sin)
         %21: float32[S,1,6] = Add(%15, %20)
-        %22: float32[S,1,8] = Pad(%21, [0,2], 0, [2])
+        %22: float32[S,1,8] = Pad(%21, [0,0,0,0,0,2], 0)
         %23: float32[1,S,8] = Reshape(%22, [1,-1,8])
         # model.layers.0.self_attn.v_proj
         %24: float32[S,6] = Gemm(%1, "model.layers.0.self_attn.v_proj.weight", transB=1)
         # model.layers.0.self_attn
         %25: float32[S,1,6] = Reshape(%24, [0,1,6])
-        %26: float32[S,1,8] = Pad(%25, [0,2], 0, [2])
+        %26: float32[S,1,8] = Pad(%25, [0,0,0,0,0,2], 0)
         %27: float32[1,S,8] = Reshape(%26, [1,-1,8])
         %28.0: float32[1,S,16], %28.1: float32[1,1,P,8], %28.2: float32[1,1,P,8] = GroupQueryAttention(%12, %23, %27, key.0, value.0, last_position, total_length, num_heads=2, kv_num_heads=1, scale=0.408248290463863)
         %29: float32[S,2,8] = Reshape(%28.0, [-1,2,8])

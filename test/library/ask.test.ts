@@ -212,6 +212,21 @@ describe('what is reported meanwhile', () => {
     }
   })
 
+  it('come as one piece where the plain answer is known from before', async () => {
+    using asked = await vicrop.see(picturePath('wide'))
+    const [question] = questions as [string]
+    const first = await asked.ask(question)
+    const pieces: string[] = []
+    const onText = ({ of, text }: { of: string; text: string }): void => {
+      if (of === 'plainAnswer') pieces.push(text)
+    }
+    const second = await asked.ask(question, { method: 'grad-att', onText })
+    expect(pieces).toEqual([first.plainAnswer])
+    expect(second.plainAnswer).toBe(first.plainAnswer)
+    const shorter = await asked.ask(question, { maxNewTokens: 1 })
+    expect(shorter.plainAnswer.length).toBeLessThan(first.plainAnswer.length)
+  })
+
   it('are no pieces of an answer that is the plain one', async () => {
     const of = new Set<string>()
     await picture.ask(questions[0] as string, { method: 'none', onText: piece => of.add(piece.of) })

@@ -23,6 +23,7 @@ export const makeApp = (
   createApp({
     vicrop,
     model: 'tiny',
+    version: '1.2.3',
     defaults: { method: 'rel-att' },
     maxNewTokens: 20,
     imageUrls: 'none',
@@ -30,6 +31,7 @@ export const makeApp = (
     origins: [],
     hosts: null,
     page: null,
+    upstream: null,
     log: pino({ level: 'silent' }),
     ...more,
     limits: { ...limits, ...some },

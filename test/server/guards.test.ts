@@ -29,6 +29,13 @@ describe('pages of other origins', () => {
     expect(asked.status).toBe(204)
     expect(asked.headers.get('access-control-allow-origin')).toBe('https://pages.example')
     expect(asked.headers.get('access-control-allow-headers')).toBe('content-type,authorization')
+    const { origin } = preflight.headers
+    const models = await app.request('/v1/models', { headers: { origin, authorization: 'Bearer key' } })
+    expect([models.status, models.headers.get('access-control-allow-origin')]).toEqual([200, origin])
+    const refused = await ask(app, {}, { headers: { origin } })
+    expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([401, origin])
+    const answered = await ask(app, { stream: true }, { headers: { origin, authorization: 'Bearer key' } })
+    expect([answered.status, answered.headers.get('access-control-allow-origin')]).toEqual([200, origin])
     const other = { ...preflight, headers: { ...preflight.headers, origin: 'https://other.example' } }
     expect((await app.request('/v1/models', other)).headers.get('access-control-allow-origin')).toBe(null)
   })
@@ -57,6 +64,12 @@ describe('a server on loopback', () => {
   ])('is not called %j, as a page could call it whose name is made to point there', async host => {
     expect(await status(host)).toBe(403)
   })
+})
+
+it('whoever watches a server need not know its name', async () => {
+  const app = makeApp(fakeModel(), { hosts: loopbackHosts })
+  for (const path of ['/health', '/ready'])
+    expect((await app.request(path, { headers: { host: '' } })).status).toBe(200)
 })
 
 describe('the page', () => {

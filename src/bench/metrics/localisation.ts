@@ -24,7 +24,7 @@ export function localisation(
 }
 
 /** The mean over the boxes that the map shows; NaN if it shows none, or is 0 everywhere. */
-function meanAttentionRatio(importance: ImportanceMap, boxes: readonly Box[]): number {
+export function meanAttentionRatio(importance: ImportanceMap, boxes: readonly Box[]): number {
   return mean(boxes.map(box => attentionRatio(importance, box)).filter(Number.isFinite))
 }
 

@@ -1,3 +1,4 @@
+import type { Dimension } from '../../graph/dimension.ts'
 import { reshape, slice, transpose } from '../../graph/ops.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { attend } from '../../nn/attention.ts'
@@ -49,12 +50,9 @@ const selfAttention =
       const qkv = weights.at('qkv')
       const bias = hasBias ? qkv.get('bias', [3 * width]) : null
       const all = project(x, qkv.matrix('weight', [3 * width, width]), bias)
-      // Cut before heads are moved: ONNX Runtime 1.30 mixes the axes up where a transposition meets the padding that
-      // the gradient of a cut is.
-      const [q, k, v] = [0, 1, 2].map(part => {
-        const rows = slice(all, 2, part * width, (part + 1) * width)
-        return transpose(reshape(rows, [...x.shape.slice(0, 2), heads, headSize]), [0, 2, 1, 3])
-      }) as [Tensor, Tensor, Tensor]
-      const { attended } = attend(q, k, v, headSize ** -0.5)
+      const [batch, tokens] = x.shape as [Dimension, Dimension]
+      const apart = transpose(reshape(all, [batch, tokens, 3, heads, headSize]), [2, 0, 3, 1, 4])
+      const part = (i: number): Tensor => reshape(slice(apart, 0, i, i + 1), [batch, heads, tokens, headSize])
+      const { attended } = attend(part(0), part(1), part(2), headSize ** -0.5)
       return linear(reshape(transpose(attended, [0, 2, 1, 3]), x.shape), weights.at('projection'), width)
     })

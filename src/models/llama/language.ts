@@ -1,6 +1,8 @@
 import type { Graph } from '../../graph/graph.ts'
 import {
+  type AttentionHeads,
   add,
+  causalAttention,
   concat,
   groupQueryAttention,
   input,
@@ -74,28 +76,19 @@ function decode(weights: Weights, head: Weights | null, config: LlamaConfig, wit
     kept,
     (q, k, v, i) => {
       const [key, value] = cacheInputs(i, config)
-      const size = cachedHeadSize(config)
-      const joined = (x: Tensor): Tensor =>
-        reshape(padTo(x, 2, size), [1, 'S', (dimension(x, 1) as number) * size])
-      const options = {
-        heads: config.num_attention_heads,
-        kvHeads: config.num_key_value_heads,
-        scale: scaleOf(config),
-      }
       const [attended, presentKey, presentValue] = groupQueryAttention(
-        joined(q),
-        joined(k),
-        joined(v),
+        joined(q, config),
+        joined(k, config),
+        joined(v, config),
         key,
         value,
         lastPosition,
         totalLength,
-        options,
+        headsOf(config),
       )
       outputs[`key.${i}.out`] = presentKey
       outputs[`value.${i}.out`] = presentValue
-      const heads = reshape(attended, ['S', config.num_attention_heads, size])
-      return size === config.head_dim ? heads : slice(heads, 2, 0, config.head_dim)
+      return apart(attended, config)
     },
   )
   const hidden = withHidden ? namedInputs(inputs).slice(1) : []
@@ -109,50 +102,52 @@ function decode(weights: Weights, head: Weights | null, config: LlamaConfig, wit
  * `inputs_embeds` [1,C], `cos` and `sin` [1,1,D], `length` int64 [1], `key.i`, `value.i`.
  */
 function probe(weights: Weights, head: Weights | null, config: LlamaConfig): Probe {
-  const { num_key_value_heads: kvHeads, num_attention_heads: heads, head_dim: headSize } = config
   const length = input('length', 'int64', [1])
   const attentions: Tensor[] = []
   const embeds = input('inputs_embeds', 'float32', [1, config.hidden_size])
   const kept = { queries: all, outputs: all }
   const { output } = runLayers(weights, config, embeds, kept, (q, k, v, i) => {
-    const [key, value] = cacheInputs(i, config).map((cached, j) => {
+    const [keys, values] = cacheInputs(i, config).map((cached, j) => {
       const now = transpose(j === 0 ? k : v, [1, 0, 2])
       return concat([firstOf(cached, length, 'n', config), now], 1)
     }) as [Tensor, Tensor]
-    const grouped = reshape(q, [kvHeads, heads / kvHeads, headSize])
-    const { attended, probabilities } = attend(grouped, key, value, scaleOf(config))
+    const { attended, probabilities } = attendFromOne(q, keys, values, config)
     attentions.push(probabilities)
-    return reshape(attended, [1, heads, headSize])
+    return attended
   })
   return { attentions, logits: logits(output, weights, head, config) }
 }
 
 /**
- * The differentiable path: all S positions of a prompt, attention written out under a mask, whose keys and values are
- * those of the cache. `hidden.0` [S,C], `cos` and `sin` [S,1,D], `mask` [S,S], `length` int64 [1] (S), `key.i`,
- * `value.i`.
+ * The differentiable path: all S positions of a prompt, whose keys and values are those of the cache. `hidden.0` [S,C],
+ * `cos` and `sin` [S,1,D], `length` int64 [1] (S), `key.i`, `value.i`.
  */
 function unroll(weights: Weights, head: Weights | null, config: LlamaConfig): Unrolled {
-  const { num_key_value_heads: kvHeads, num_attention_heads: heads, head_dim: headSize } = config
   const length = input('length', 'int64', [1])
-  const mask = input('mask', 'float32', ['S', 'S'])
   const known: [Tensor, Tensor][] = []
   const embeds = input('hidden.0', 'float32', ['S', config.hidden_size])
   const kept = { queries: last, outputs: all }
   const { inputs, output } = runLayers(weights, config, embeds, kept, (q, k, v, i) => {
-    const [keys, values] = cacheInputs(i, config).map((cached, j) => {
-      const headsFirst = transpose(j === 0 ? k : v, [1, 0, 2])
-      known.push([headsFirst, firstOf(cached, length, 'S', config)])
-      return reshape(headsFirst, [kvHeads, 1, 'S', headSize])
-    }) as [Tensor, Tensor]
+    for (const [j, cached] of cacheInputs(i, config).entries())
+      known.push([j === 0 ? k : v, transpose(firstOf(cached, length, 'S', config), [1, 0, 2])])
     // The last position, alone in the last layer, sees all others.
-    const count = dimension(q, 0)
-    const grouped = transpose(reshape(q, [count, kvHeads, heads / kvHeads, headSize]), [1, 2, 0, 3])
-    const { attended } = attend(grouped, keys, values, scaleOf(config), count === 'S' ? mask : null)
-    return reshape(transpose(attended, [2, 0, 1, 3]), [count, heads, headSize])
+    if (dimension(q, 0) !== 'S')
+      return attendFromOne(q, transpose(k, [1, 0, 2]), transpose(v, [1, 0, 2]), config).attended
+    return apart(
+      causalAttention(joined(q, config), joined(k, config), joined(v, config), headsOf(config)),
+      config,
+    )
   })
   const cuts = Object.fromEntries(namedInputs(inputs))
   return { cuts, known, logits: logits(output, weights, head, config) }
+}
+
+/** One position q [1,H,D] over k and v [K,T,D]: [1,H,D], and probabilities [K,H/K,T]. */
+function attendFromOne(q: Tensor, k: Tensor, v: Tensor, config: LlamaConfig): ReturnType<typeof attend> {
+  const { num_key_value_heads: kvHeads, num_attention_heads: heads, head_dim: headSize } = config
+  const grouped = reshape(q, [kvHeads, heads / kvHeads, headSize])
+  const { attended, probabilities } = attend(grouped, k, v, scaleOf(config))
+  return { attended: reshape(attended, [1, heads, headSize]), probabilities }
 }
 
 const namedInputs = (inputs: readonly Tensor[]): [name: string, input: Tensor][] =>
@@ -264,6 +259,24 @@ const scaleOf = (config: LlamaConfig): number => config.head_dim ** -0.5
 const headSizeStep = 8
 const cachedHeadSize = (config: LlamaConfig): number =>
   Math.ceil(config.head_dim / headSizeStep) * headSizeStep
+
+const headsOf = (config: LlamaConfig): AttentionHeads => ({
+  heads: config.num_attention_heads,
+  kvHeads: config.num_key_value_heads,
+  scale: scaleOf(config),
+})
+
+/** Heads [S,H,D] as the fused attention takes them, [1,S,H*D']. */
+function joined(x: Tensor, config: LlamaConfig): Tensor {
+  const size = cachedHeadSize(config)
+  return reshape(padTo(x, 2, size), [1, dimension(x, 0), (dimension(x, 1) as number) * size])
+}
+
+/** Undoes that. */
+function apart(x: Tensor, config: LlamaConfig): Tensor {
+  const shape = [dimension(x, 1), config.num_attention_heads, cachedHeadSize(config)]
+  return trimHead(reshape(x, shape), config.head_dim)
+}
 
 /** The first `length` (int64 [1], named `size`) places of a cache [1,K,P,D']: [K,size,D]. */
 function firstOf(cached: Tensor, length: Tensor, size: string, config: LlamaConfig): Tensor {

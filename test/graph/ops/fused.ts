@@ -51,6 +51,9 @@ function groupQueryAttention(changes: Partial<Attention> = {}): [Tensor, Tensor,
   )
 }
 
+const causalAttention = (q: Shape, k: Shape, kvHeads = 2): Tensor =>
+  ops.causalAttention(x(...q), y(...k), y(...k), { heads: 4, kvHeads, scale: 0.5 })
+
 const heads = (count: number): { heads: number; scale: number } => ({ heads: count, scale: 0.5 })
 
 export const fused = {
@@ -105,6 +108,23 @@ export const fused = {
             ],
           }),
         'groupQueryAttention: a head has 12 channels, expected a multiple of 8',
+      ],
+    ],
+  },
+  causalAttention: {
+    gives: [[() => causalAttention([1, 'S', 32], [1, 'S', 16]), 'float32[1,S,32]']],
+    refuses: [
+      [
+        () => causalAttention([1, 'S', 24], [1, 'S', 16]),
+        'causalAttention: a head has 6 channels, expected a multiple of 8',
+      ],
+      [
+        () => causalAttention([1, 'S', 32], [1, 'P', 16]),
+        'causalAttention: k is [1,P,16], expected [1,S,16]',
+      ],
+      [
+        () => causalAttention([1, 'S', 32], [1, 'S', 16], 3),
+        'causalAttention: 4 query heads do not share 3 key heads evenly',
       ],
     ],
   },

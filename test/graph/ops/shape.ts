@@ -114,6 +114,10 @@ export const shape = {
       [() => ops.padTo(x(2), 1, 6), 'padTo: axis 1 is outside [2]'],
     ],
   },
+  aboveDiagonal: {
+    gives: [[() => ops.aboveDiagonal(half('H', 'S', 'P')), 'float16[H,S,P]']],
+    refuses: [[() => ops.aboveDiagonal(x('S')), 'aboveDiagonal: [S] has fewer than 2 axes']],
+  },
   gather: {
     gives: [
       [() => ops.gather(x(100, 8), whole('B', 'S')), 'float32[B,S,8]'],

@@ -1,3 +1,4 @@
+import type { Shape } from '../../../src/graph/dimension.ts'
 import * as ops from '../../../src/graph/ops.ts'
 import { randomBlocks } from '../../graph/random-blocks.ts'
 import { array, at, type NdArray, sum } from '../array.ts'
@@ -11,6 +12,8 @@ export const fused: Cases<'DequantizeLinear' | 'MatMulNBits' | 'GroupQueryAttent
       { ...groupQueryAttentionCase(4, 4, 8), title: 'every query head with its own keys' },
       { ...groupQueryAttentionCase(4, 2, 8), title: 'two query heads on each key head' },
       { ...groupQueryAttentionCase(6, 1, 16), title: 'one key head for all' },
+      { ...causalAttentionCase(4, 4), title: 'no cache, every query head with its own keys' },
+      { ...causalAttentionCase(4, 2), title: 'no cache, two query heads on each key head' },
     ],
     MultiHeadAttention: [
       {
@@ -86,5 +89,18 @@ function groupQueryAttentionCase(heads: number, kvHeads: number, size: number): 
         const value = (t: number): number => read(pastValue!, v!, t, channel % size)
         return sum(weights.length, t => ((weights[t] as number) / all) * value(t))
       }),
+  }
+}
+
+/** S positions, each of which sees itself and those before it. */
+function causalAttentionCase(heads: number, kvHeads: number): Case {
+  const { inputs, expected } = groupQueryAttentionCase(heads, kvHeads, 8)
+  const { q, k, v } = inputs as Record<'q' | 'k' | 'v', Shape>
+  const none = { pastKey: array([0], () => 0), pastValue: array([0], () => 0) }
+  return {
+    title: '',
+    inputs: { q, k, v },
+    build: ({ q, k, v }) => ops.causalAttention(q!, k!, v!, { heads, kvHeads, scale: 0.7 }),
+    expected: (x, sizes) => expected({ ...x, ...none }, { ...sizes, P: 0 }),
   }
 }

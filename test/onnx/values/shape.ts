@@ -3,7 +3,7 @@ import { array, at } from '../array.ts'
 import type { Cases } from './case.ts'
 
 export const shape: Cases<
-  'Reshape' | 'Transpose' | 'Concat' | 'Slice' | 'Split' | 'Pad' | 'Gather' | 'Expand' | 'Shape'
+  'Reshape' | 'Transpose' | 'Trilu' | 'Concat' | 'Slice' | 'Split' | 'Pad' | 'Gather' | 'Expand' | 'Shape'
 > = {
   Reshape: [
     {
@@ -45,6 +45,14 @@ export const shape: Cases<
       inputs: { x: ['B', 'S', 4] },
       build: ({ x }) => ops.transpose(x!, [2, 0, 1]),
       expected: ({ x }, { B, S }) => array([4, B!, S!], (i, j, k) => at(x!, j, k, i)),
+    },
+  ],
+  Trilu: [
+    {
+      title: 'zeros on and below the diagonal',
+      inputs: { x: ['B', 'S', 'P'] },
+      build: ({ x }) => ops.aboveDiagonal(x!),
+      expected: ({ x }, { B, S, P }) => array([B!, S!, P!], (i, j, k) => (k > j ? at(x!, i, j, k) : 0)),
     },
   ],
   Concat: [
@@ -119,6 +127,21 @@ export const shape: Cases<
       inputs: { x: ['S', 5, 2] },
       build: ({ x }) => ops.padTo(x!, 1, 8),
       expected: ({ x }, { S }) => array([S!, 8, 2], (i, j, k) => (j < 5 ? at(x!, i, j, k) : 0)),
+    },
+    {
+      title: 'zeros between two transpositions',
+      inputs: { x: ['S', 5, 2] },
+      build: ({ x }) => ops.transpose(ops.padTo(ops.transpose(x!, [2, 1, 0]), 1, 8), [2, 1, 0]),
+      expected: ({ x }, { S }) => array([S!, 8, 2], (i, j, k) => (j < 5 ? at(x!, i, j, k) : 0)),
+    },
+    {
+      title: 'zeros between two transpositions, known when the graph runs',
+      inputs: { x: ['B', 'S', 2] },
+      build: ({ x }) => {
+        const turned = ops.transpose(x!, [2, 1, 0])
+        return ops.transpose(ops.padLike(ops.slice(turned, 1, -2, -1), 1, 'S-2', turned), [2, 1, 0])
+      },
+      expected: ({ x }, { B, S }) => array([B!, S!, 2], (i, j, k) => (j === S! - 2 ? at(x!, i, j, k) : 0)),
     },
   ],
   Gather: [

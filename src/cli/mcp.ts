@@ -1,0 +1,26 @@
+import { Command } from 'commander'
+import type { Method } from '../importance/method.ts'
+import {
+  type MapFlags,
+  methodOption,
+  modelOption,
+  type OpenFlags,
+  withMapOptions,
+  withOpenOptions,
+} from './options.ts'
+
+export interface McpFlags extends MapFlags, OpenFlags {
+  readonly model?: string
+  readonly method: Method
+}
+
+export function mcpCommand(version: string, signal: AbortSignal): Command {
+  const command = new Command('mcp')
+    .description('Serve look and ask as tools of the Model Context Protocol, on standard input and output')
+    .option(...modelOption)
+    .addOption(methodOption())
+  return withOpenOptions(withMapOptions(command)).action(async (flags: McpFlags) => {
+    const { runMcp } = await import('./mcp-run.ts')
+    return runMcp(flags, version, signal)
+  })
+}
