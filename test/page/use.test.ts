@@ -27,8 +27,8 @@ describe.skipIf(withoutBrowser !== null)('the page', patience, () => {
 
   it.each(['dropped', 'pasted'] as const)('takes a picture that is %s', async how => {
     const page = opened()
-    await give(page, how, readFileSync('demo/pictures/004.webp'), 'plate.webp', 'image/webp')
-    await page.getByText('plate.webp').waitFor()
+    await give(page, how, readFileSync('demo/pictures/004.webp'), `${how}.webp`, 'image/webp')
+    await page.getByText(`${how}.webp · 416`).waitFor()
     await page
       .getByRole('textbox', { name: 'Ask about the picture' })
       .fill('What number is on the blue plate?')
