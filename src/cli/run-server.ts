@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { basename, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError } from 'commander'
 import ipaddr from 'ipaddr.js'
 import { type AppOptions, createApp } from '../server/app.ts'
@@ -16,6 +17,9 @@ import { openingLine, startProgress } from './progress.ts'
 import { layersOf } from './run.ts'
 import type { ServeFlags } from './serve.ts'
 import { serverLog } from './server-log.ts'
+
+/** The page of `web/`, as the build puts it beside the command line. */
+const pageFolder = fileURLToPath(new URL('../page/', import.meta.url))
 
 /** Over the time of a request, so that those taken in last end by their own limit. */
 const drainMs = 10_000
@@ -32,6 +36,7 @@ export async function runServer(flags: ServeFlags, version: string, interrupted:
   const app = createApp({ ...options, version, log })
   const server = await listen(app, flags.host, flags.port)
   process.stdout.write(`vicrop serves ${servedName(flags.model)} at ${server.url}/v1\n`)
+  if (options.page !== null) process.stdout.write(`page           ${server.url}\n`)
   if (keys.length === 0 && !isLoopback(flags.host))
     log.warn('everybody who reaches this address may use the server: give it an API key')
   await end.promise
@@ -76,7 +81,7 @@ async function appOptions(
     keys,
     origins: flags.cors,
     hosts: keys.length === 0 && isLoopback(flags.host) ? loopbackHosts : null,
-    page: null,
+    page: existsSync(pageFolder) ? { folder: pageFolder, layerCount: vicrop.layerCount } : null,
     upstream: upstreamOf(flags),
   }
 }

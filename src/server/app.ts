@@ -38,8 +38,8 @@ export interface AppOptions {
   readonly origins: readonly string[]
   /** The names by which the server may be called; null: any. */
   readonly hosts: readonly string[] | null
-  /** A folder with a page to serve at `/`. */
-  readonly page: string | null
+  /** A folder with a page to serve at `/`, and how many layers it lets one choose of. */
+  readonly page: { readonly folder: string; readonly layerCount: number } | null
   /** Who answers in the place of the model here, which then only looks. */
   readonly upstream: UpstreamOptions | null
   readonly log: Logger
@@ -83,7 +83,13 @@ export function createApp(options: AppOptions): App {
   addApi(app, options, serving)
   const mcp = mcpRoute(serving, options.version, options.log)
   app.all('/mcp', c => mcp.respond(c))
-  if (options.page !== null) app.route('/', page(options.page))
+  if (options.page !== null) {
+    // In place of the page's own file, which says that no server answers for it.
+    const { folder, layerCount } = options.page
+    const facts = { layerCount, needsKey: options.keys.length > 0 }
+    app.get('/server.json', c => c.json(facts))
+    app.route('/', page(folder))
+  }
   app.notFound(c => errorResponse(new ApiError(404, `${c.req.method} ${c.req.path}: not found.`)))
   app.onError((error, c) => {
     c.set('error', error)

@@ -1,4 +1,5 @@
 import { checkQuestion } from '../options.ts'
+import { plainMap } from '../plain.ts'
 import { withDefaults } from './look-defaults.ts'
 import { described } from './looked.ts'
 import { lookRequest, parse } from './openai.ts'
@@ -9,7 +10,7 @@ export function look(c: ServingContext, serving: Serving): Promise<Response> {
   const { work, pictures, readImage, defaults, model } = serving
   return respondingTo(c, work, async ({ signal, compute }, respond) => {
     const body = await readJson(c, serving.maxBodyBytes, signal)
-    const { model: asked = model, image, question, map, ...own } = parse(lookRequest, body.value)
+    const { model: asked = model, image, question, map, layerMaps, ...own } = parse(lookRequest, body.value)
     requireModel(asked, model)
     checkQuestion(question)
     const file = await readImage(image, signal)
@@ -18,7 +19,10 @@ export function look(c: ServingContext, serving: Serving): Promise<Response> {
       pictures.use(file, options.method, async (picture, wasKept) => {
         const found = await picture.look(question, options)
         note(c, serving, found, wasKept)
-        return described(found, picture.image, map)
+        const facts = await described(found, picture.image, map)
+        if (!layerMaps) return facts
+        const maps = await picture.relativeAttention(question, { layers: 'all', signal })
+        return { ...facts, layerMaps: maps.map(plainMap) }
       }),
     )
     respond(Response.json({ object: 'vicrop.look', model, question, ...facts }))

@@ -52,6 +52,8 @@ export const lookRequest = lookSchema.extend({
   image: z.string(),
   question: z.string(),
   map: mapForm.default('values'),
+  /** Whether rel-att's map of every layer, by itself, is wanted too. */
+  layerMaps: z.boolean().default(false),
 })
 
 /** @throws ApiError 400 that names the first parameter that is not as expected */

@@ -80,7 +80,7 @@ describe('the page', () => {
   writeFileSync(join(folder, 'index.html'), '<!doctype html>')
   writeFileSync(join(folder, 'assets', 'index-B2x_9.js'), 'export {}')
   writeFileSync(join(folder, 'ort.wasm'), 'wasm')
-  const app = makeApp(fakeModel(), { page: folder, keys: ['key'] })
+  const app = makeApp(fakeModel(), { page: { folder, layerCount: 2 }, keys: ['key'] })
 
   test.each([
     ['/', 'text/html; charset=utf-8'],
