@@ -44,13 +44,13 @@ export async function load(idOrFolder: string, options: OpenOptions = {}): Promi
   checkThreads(threads)
   checkOneOf('dtype', dtype, weightTypes)
   checkOneOf('device', device, devices)
-  const name = idOrFolder === demoModel ? 'demo' : idOrFolder
-  const { mllm, ready } = await loadFrom<ReadyInNode>(name, options, async () => {
+  const { mllm, ready } = await loadFrom<ReadyInNode>(options, async () => {
     await requireDevice(device)
     const downloading = during('downloading', options)
     const folder = await resolveModel(idOrFolder, { ...downloading, accept: modelMaker })
     const checkpoint = await openCheckpoint(folder)
     return {
+      name: idOrFolder === demoModel ? 'demo' : idOrFolder,
       checkpoint,
       async prepare(matrices) {
         const { store, root, converted } = await prepareWeights(checkpoint, dtype, matrices, {

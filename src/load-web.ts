@@ -27,12 +27,13 @@ export async function load(source: ModelSource, options: OpenOptions = {}): Prom
   checkThreads(threads)
   checkOneOf('device', device, webDevices)
   try {
-    const { mllm } = await loadFrom(nameOf(source), options, async () => {
+    const { mllm } = await loadFrom(options, async () => {
       const runtime = await startRuntime(device, threads)
       const files = await filesOf(source, signal)
       modelMaker(await files.readJson('config.json'))
       const checkpoint = await openCheckpoint(files)
       return {
+        name: files.folder,
         checkpoint,
         async prepare() {
           const names = new Set([...checkpoint.tensors.values()].map(tensor => tensor.file))
@@ -50,14 +51,11 @@ export async function load(source: ModelSource, options: OpenOptions = {}): Prom
   }
 }
 
-const nameOf = (source: ModelSource): string =>
-  typeof source === 'string' ? source : source instanceof URL ? source.href : 'files'
-
 async function filesOf(source: ModelSource, signal: AbortSignal | undefined): Promise<WebFiles> {
   if (source instanceof URL) return openAddress(source, signal)
   if (typeof source !== 'string') return pickedFiles(source)
   if (isAddress(source)) return openAddress(new URL(source, location.href), signal)
-  return openHub(parseModelId(source), signal)
+  return openHub(parseModelId(source, 'the address of a folder'), signal)
 }
 
 /** `org/name` is an id of the hub, `./org/name` an address. */

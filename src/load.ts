@@ -33,6 +33,8 @@ export interface OpenProgress {
 
 /** A checkpoint, and how its weights are made ready once it is known which of them are matrices of linear layers. */
 export interface Found<R extends Ready> {
+  /** As results state it. */
+  readonly name: string
   readonly checkpoint: Checkpoint
   prepare(matrices: Matrices): Promise<R>
 }
@@ -48,16 +50,14 @@ export interface Ready {
  * Opens a checkpoint: all there is to check in its texts and headers is checked before its weights are made ready, which
  * may take minutes.
  *
- * @param name as results state it
  * @param find what differs from one place to another
  */
 export async function loadFrom<R extends Ready>(
-  name: string,
   options: LoadOptions,
   find: () => Promise<Found<R>>,
 ): Promise<{ mllm: Mllm; ready: R }> {
   options.signal?.throwIfAborted()
-  const { checkpoint, prepare } = await find()
+  const { name, checkpoint, prepare } = await find()
   const { build, texts, matrices } = await readModel(checkpoint, options)
   const ready = await prepare(matrices)
   options.signal?.throwIfAborted()

@@ -1,13 +1,20 @@
 import { ViCrop } from 'vicrop'
 
-// Any folder that is served and has what `save_pretrained` writes.
-const opening = ViCrop.open(new URL('/model/', location.href))
+/** Wherever the folder of a checkpoint is served; its weights are downloaded once and kept by the browser. */
+const model = new URL('/demo/model/', location.href)
+
+const onProgress = ({ stage, doneBytes, totalBytes }) =>
+  postMessage({ state: `${stage} ${Math.round((100 * doneBytes) / totalBytes)} %` })
+
+let opening
 
 addEventListener('message', async ({ data: { picture, question } }) => {
   try {
+    opening ??= ViCrop.open(model, { onProgress })
     const vicrop = await opening
-    using seen = await vicrop.see(picture)
-    postMessage(await seen.ask(question))
+    const seen = await vicrop.see(picture)
+    postMessage(await seen.ask(question, { onProgress: state => postMessage({ state }) }))
+    seen.release()
   } catch (error) {
     postMessage({ error: error.message })
   }

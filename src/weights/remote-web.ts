@@ -180,7 +180,8 @@ async function ask(address: URL, signal: AbortSignal | undefined, range?: Range)
     throw new WeightsError(
       `${where}: may not be read without a login, if it is there (${response.status}); check the address, or download the model and choose its files.`,
     )
-  throw new WeightsError(`${where}: the server answers ${response.status}; check the address.`)
+  const remedy = response.status >= 500 ? 'try again later' : 'check the address'
+  throw new WeightsError(`${where}: the server answers ${response.status}; ${remedy}.`)
 }
 
 /** Of the whole file, whatever part of it comes. */

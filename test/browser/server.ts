@@ -65,8 +65,9 @@ export function sendFile(file: string, { headers }: IncomingMessage, response: S
     response.writeHead(304).end()
     return
   }
-  const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '') ?? []
-  const range = from === undefined ? {} : { start: Number(from), end: Math.min(Number(to), size - 1) }
+  const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? '') ?? []
+  const range =
+    from === undefined ? {} : { start: Number(from), end: to ? Math.min(Number(to), size - 1) : size - 1 }
   const { start = 0, end = size - 1 } = range
   response.setHeader('content-length', end - start + 1)
   if (from !== undefined) response.setHeader('content-range', `bytes ${start}-${end}/${size}`)

@@ -13,12 +13,16 @@ const FORBIDDEN_IN_ID = /--|\.\.|(?:^|\/)[.-]|[.-](?:\/|$)/
 
 const COMMIT = /^[0-9a-f]{40}$/
 
-/** Without a revision it is "main". */
-export function parseModelId(text: string): ModelId {
+/**
+ * Without a revision it is "main".
+ *
+ * @param otherwise what the text might have been meant as
+ */
+export function parseModelId(text: string, otherwise = 'a folder'): ModelId {
   const { id, revision = 'main' } = MODEL_ID.exec(text)?.groups ?? {}
   if (id === undefined || FORBIDDEN_IN_ID.test(id)) {
     throw new WeightsError(
-      `${quote(text)}: is neither a folder nor a model id; give a folder or "org/name[@revision]".`,
+      `${quote(text)}: is neither ${otherwise} nor a model id; give ${otherwise} or "org/name[@revision]".`,
     )
   }
   if (!isRevision(revision)) {
