@@ -1,6 +1,6 @@
 import { checkTextSize, MAX_TEXT_BYTES, missingFile, parseJson, parseText } from './checkpoint.ts'
 import { oneLine, WeightsError } from './error.ts'
-import type { BringOptions, WebFiles } from './files-web.ts'
+import { type BringOptions, readPart, type WebFiles } from './files-web.ts'
 import { parseListing } from './hub/listing.ts'
 import { formatModelId, type ModelId } from './hub/model-id.ts'
 import { type Download, findKept, keep } from './kept-web.ts'
@@ -85,7 +85,10 @@ function remembering<T>(ask: (name: string) => Promise<T>): (name: string) => Pr
   }
 }
 
-interface RemoteFile extends ByteSource, Download {}
+interface RemoteFile extends ByteSource, Download {
+  /** Its beginning, with the header or some of it. */
+  readonly first: Uint8Array
+}
 
 /** What there is to know of a file before all of it is downloaded. */
 async function inspectFile(
@@ -102,7 +105,7 @@ async function inspectFile(
     const answer = await ask(address, signal, { from: offset, length })
     return answer === null ? new Uint8Array() : readRange(answer, file, offset, length)
   }
-  return { file, address, size, version, read }
+  return { file, address, size, version, first, read }
 }
 
 /** Downloads what is not kept from an earlier time. */
@@ -116,12 +119,13 @@ async function bringFiles(
   for (const file of files) {
     const kept = await findKept(file)
     signal?.throwIfAborted()
-    if (kept !== null) doneBytes += kept.size
+    const isKept = kept !== null && (await isOf(file, kept))
+    if (isKept) doneBytes += kept.size
     const onBytes = (bytes: number): void => {
       doneBytes += bytes
       onProgress?.({ doneBytes, totalBytes })
     }
-    brought.set(file.file, kept ?? (await download(file, onBytes, signal)))
+    brought.set(file.file, isKept ? kept : await download(file, onBytes, signal))
   }
   return brought
 }
@@ -131,22 +135,31 @@ async function download(
   onBytes: (bytes: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<Blob> {
-  const response = await ask(file.address, signal)
-  if (response?.body == null || versionOf(response) !== file.version)
-    throw new WeightsError(`${file.file}: was changed while it was read; open the model again.`)
+  const body = (await ask(file.address, signal))?.body ?? new Blob().stream()
+  let received = 0
   const counting = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
     transform(part, controller) {
+      received += part.length
+      if (received > file.size) throw changedMeanwhile(file)
       onBytes(part.length)
       controller.enqueue(part)
     },
   })
-  const blob = await keep(file, response.body.pipeThrough(counting), signal).catch(error => {
+  const blob = await keep(file, body.pipeThrough(counting), signal).catch(error => {
     throw cut(file.file, error)
   })
-  if (blob.size === file.size) return blob
-  throw new WeightsError(
-    `${file.file}: ${blob.size} of ${file.size} bytes came; check the server, and open the model again.`,
-  )
+  if (await isOf(file, blob)) return blob
+  throw changedMeanwhile(file)
+}
+
+const changedMeanwhile = ({ file }: RemoteFile): WeightsError =>
+  new WeightsError(`${file}: was changed while it was read; open the model again.`)
+
+/** Whether a blob is the file that was inspected, by its size and its beginning. */
+async function isOf({ file, size, first }: RemoteFile, blob: Blob): Promise<boolean> {
+  if (blob.size !== size) return false
+  const found = await readPart(blob, file, 0, first.length).catch(() => null)
+  return found?.every((byte, i) => byte === first[i]) ?? false
 }
 
 interface Range {
@@ -248,7 +261,13 @@ function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
   return whole
 }
 
-const cut = (name: string, error: unknown): WeightsError =>
-  new WeightsError(
-    `${name}: the download broke off (${oneLine((error as Error).message)}); check the connection, and open the model again.`,
+/** What ended a download, as a message; an error of the caller's own as it is. */
+function cut(name: string, error: unknown): unknown {
+  if (error instanceof DOMException)
+    return new WeightsError(`${name}: the browser cannot keep it (${error.name}); free some space.`)
+  if (!(error instanceof TypeError)) return error
+  const reason = oneLine(error.message)
+  return new WeightsError(
+    `${name}: the download broke off (${reason}); check the connection, and open the model again.`,
   )
+}

@@ -36,15 +36,16 @@ type Found = Pick<Answer, 'answer' | 'plainAnswer' | 'crop'> & { readonly map: n
 const answersIn = (
   { page }: Opened,
   options: { device?: 'cpu' | 'webgpu'; threads?: number },
-  count: number = asked.length,
+  questions: readonly (typeof asked)[number][] = asked,
+  by: readonly (typeof methods)[number][] = methods,
 ) =>
   page.evaluate(
-    async ({ options, asked, methods }): Promise<Found[]> => {
+    async ({ options, questions, by }): Promise<Found[]> => {
       const opened = await vicrop.ViCrop.open('/demo/model', options)
       const found: Found[] = []
-      for (const [name, question] of asked) {
+      for (const [name, question] of questions) {
         const picture = await opened.see(`/demo/pictures/${name}.webp`)
-        for (const method of methods) {
+        for (const method of by) {
           const { answer, plainAnswer, crop, importance } = await picture.ask(question, { method })
           found.push({ answer, plainAnswer, crop, map: [...(importance?.values ?? [])] })
         }
@@ -53,7 +54,7 @@ const answersIn = (
       await opened.release()
       return found
     },
-    { options, asked: asked.slice(0, count), methods },
+    { options, questions, by },
   )
 
 const mapErrors = (found: readonly Found[], expected: readonly Answer[]): number[] =>
@@ -76,6 +77,46 @@ describe.skipIf(withoutBrowser !== null)('the demo model in a browser', { timeou
     expect(withoutMaps(found)).toEqual(withoutMaps(expected))
     expect(Math.max(...mapErrors(found, expected))).toBeLessThan(1e-4)
   })
+
+  it('says what it does, and ends a question that is aborted with the reason', async () => {
+    const found = await opened().page.evaluate(async ([name, question]) => {
+      const opened = await vicrop.ViCrop.open('/demo/model')
+      const picture = await opened.see(`/demo/pictures/${name}.webp`)
+      const stages: string[] = []
+      const pieces = { plainAnswer: '', answer: '' }
+      const { answer, plainAnswer } = await picture.ask(question, {
+        onProgress: stage => stages.push(stage),
+        onText: ({ of, text }) => {
+          pieces[of] += text
+        },
+      })
+      const controller = new AbortController()
+      const aborted = picture.ask(question, {
+        signal: controller.signal,
+        onProgress: () => controller.abort(new Error('changed my mind')),
+      })
+      const error = await aborted.catch((error: Error) => error.message)
+      const again = await picture.ask(question)
+      // As a worker posts it.
+      const posted = structuredClone(again)
+      await opened.release()
+      return {
+        stages,
+        pieces,
+        answers: [plainAnswer, answer],
+        error,
+        again: [posted.plainAnswer, posted.answer],
+      }
+    }, asked[0])
+    const { plainAnswer, answer } = expected[0]!
+    expect(found).toEqual({
+      stages: ['plain answer', 'map', 'crop answer'],
+      pieces: { plainAnswer, answer },
+      answers: [plainAnswer, answer],
+      error: 'changed my mind',
+      again: [plainAnswer, answer],
+    })
+  })
 })
 
 describe.skipIf(withoutBrowser !== null)('in an isolated page', { timeout: 300_000 }, () => {
@@ -94,10 +135,12 @@ describe.skipIf(withoutBrowser !== null)('on webgpu', { timeout: 600_000 }, () =
   afterEach(() => expect(opened().errors.splice(0)).toEqual([]))
 
   it('gives the answers', async () => {
-    const found = await answersIn(opened(), { device: 'webgpu' }, 2)
-    const answers = found.map(({ plainAnswer, answer }) => [plainAnswer, answer])
-    expect(answers).toEqual(
-      expected.slice(0, found.length).map(({ plainAnswer, answer }) => [plainAnswer, answer]),
-    )
+    const found = await answersIn(opened(), { device: 'webgpu' }, asked.slice(0, 2), ['rel-att'])
+    const inNode = [expected[0]!, expected[methods.length]!]
+    const answersOf = ({ plainAnswer, answer }: Pick<Answer, 'plainAnswer' | 'answer'>) => [
+      plainAnswer,
+      answer,
+    ]
+    expect(found.map(answersOf)).toEqual(inNode.map(answersOf))
   })
 })

@@ -16,8 +16,6 @@ const repository = fileURLToPath(new URL('../..', import.meta.url))
 
 export interface Site {
   readonly origin: string
-  /** What was asked for since it was last emptied: "GET /demo/model/config.json", with the range behind it. */
-  readonly requests: string[]
   /** Answers instead of the files, where it returns true. */
   intercept: (request: IncomingMessage, response: ServerResponse) => boolean
   close(): void
@@ -29,10 +27,9 @@ export interface Site {
  * @param isolated so that pages have threads
  */
 export async function serve(folder: string, { isolated = false } = {}): Promise<Site> {
-  const site = { requests: [] as string[], intercept: () => false, origin: '', close: () => {} }
+  const site = { intercept: () => false, origin: '', close: () => {} }
   const server = createServer((request, response) => {
-    const { method, url = '/', headers } = request
-    site.requests.push([method, url, headers.range].filter(Boolean).join(' '))
+    const { url = '/' } = request
     if (isolated) {
       response.setHeader('cross-origin-opener-policy', 'same-origin')
       response.setHeader('cross-origin-embedder-policy', 'require-corp')
