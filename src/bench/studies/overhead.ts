@@ -50,7 +50,7 @@ function view(experiment: Experiment): (Table | Figure)[] {
       columns: [...stages.map(({ name }) => name), 'in all', 'overhead'],
       rows: [...ways.map(way => timesOf(experiment, way)), ...paperRows],
       notes: [
-        'Means, of each way as if it were asked alone. Overhead: in all, less what the plain answer to the same question takes.',
+        'Means. Overhead: in all, less what the plain answer to the same question takes. What is done once for all questions about a picture, such as its general description, is in none of them but the first.',
         "The paper's are of LLaVA-1.5 on a GPU.",
         ...missingNotes(experiment, ways),
       ],
