@@ -38,7 +38,7 @@ export async function serve(
   const url = await new Promise<string>((resolve, reject) => {
     running.stdout.setEncoding('utf8').on('data', text => {
       stdout += text
-      const found = /^vicrop serves \S+ at (http:\S+)\/v1\n$/.exec(stdout)?.[1]
+      const found = /^vicrop serves \S+ at (http:\S+)\/v1\n/.exec(stdout)?.[1]
       if (found !== undefined) resolve(found)
     })
     void ended.then(() => reject(new Error(`ended before it served: ${stderr}`)))
