@@ -115,7 +115,8 @@ describe('vicrop bench run --answerer', () => {
     })
     expect(cropped).toMatchObject({ way: { method: 'rel-att', answerer: 'big' }, answer: '2 pictures' })
     expect(cropped.map?.levels).not.toBe('')
-    const [first, second] = asked as [Asked, Asked]
+    // Both are on their way at once, and either may come first.
+    const [first, second] = asked.toSorted((a, b) => a.pictures.length - b.pictures.length) as [Asked, Asked]
     expect(first).toMatchObject({ path: '/v1/chat/completions', key: 'Bearer secret', model: 'big' })
     expect(second.text).toBe(`${plain.question.question}\nAnswer the question using a single word or phrase.`)
     const jpeg = { format: 'jpeg' }
