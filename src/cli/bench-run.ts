@@ -16,7 +16,7 @@ import { grouped, labelledWithin } from './print.ts'
 import { startProgress } from './progress.ts'
 
 /** What one model did on one benchmark. */
-interface Summary extends Counts {
+export interface Summary extends Counts {
   readonly model: string
   readonly benchmark: string
   readonly total: number
@@ -24,13 +24,19 @@ interface Summary extends Counts {
   readonly before: number
 }
 
-/** Asks every model every question in every way that has no answer yet. Sets the exit status 1 if some could not be asked. */
+/** Says what was done. Sets the exit status 1 if some questions could not be asked. */
+export function printSummaries(summaries: readonly Summary[], flags: JobFlags): void {
+  process.stdout.write(`${flags.json ? toJson(summaries, flags) : toText(summaries, flags)}\n`)
+  if (sumOf(summaries, 'failed') > 0) process.exitCode = 1
+}
+
+/** Asks every model every question in every way that has no answer yet. */
 export async function runBenchmarks(
   names: readonly string[],
   flags: JobFlags,
   waysFor: WaysFor,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Summary[]> {
   checkTogether(flags)
   const benchmarks = [...new Set(names)].map(benchmarkNamed)
   await checkDataFolder(flags.data)
@@ -41,8 +47,7 @@ export async function runBenchmarks(
     for (const { benchmark, data } of homes) opened.push(await openBenchmark(benchmark, data))
     const summaries = await runModels(opened, { flags, waysFor, signal, progress })
     progress.stop()
-    process.stdout.write(`${flags.json ? toJson(summaries, flags) : toText(summaries, flags)}\n`)
-    if (sumOf(summaries, 'failed') > 0) process.exitCode = 1
+    return summaries
   } catch (error) {
     progress.stop()
     if (signal.aborted)

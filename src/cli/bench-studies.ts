@@ -7,7 +7,7 @@ import type { Study } from '../bench/studies/study.ts'
 import type { JobFlags, StudiesFlags } from './bench.ts'
 import type { WaysFor } from './bench-plan.ts'
 import { readResults, render, write } from './bench-report.ts'
-import { runBenchmarks } from './bench-run.ts'
+import { printSummaries, runBenchmarks, type Summary } from './bench-run.ts'
 import { labelledWithin } from './print.ts'
 import { startProgress } from './progress.ts'
 
@@ -24,7 +24,7 @@ export async function runStudies(
   }
   if (out === undefined)
     throw new InvalidArgumentError('--out: answers and report go somewhere. Name a folder: --out FOLDER.')
-  await askAll(names, chosen, { ...flags, out }, signal)
+  printSummaries(await askAll(names, chosen, { ...flags, out }, signal), { ...flags, out })
   const progress = startProgress('making the report')
   try {
     const results = await readResults(out, flags.scorer, chosen)
@@ -43,13 +43,16 @@ async function askAll(
   chosen: readonly Study[],
   flags: JobFlags,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Summary[]> {
   const { answerer, answererModel, ...own } = flags
   const isAnswered = answerer !== undefined || answererModel !== undefined
-  if (isAnswered && chosen.includes(answererStudy))
-    await runBenchmarks(names, flags, waysFor([answererStudy], [answererModel ?? '']), signal)
+  const answered =
+    isAnswered && chosen.includes(answererStudy)
+      ? await runBenchmarks(names, flags, waysFor([answererStudy], [answererModel ?? '']), signal)
+      : []
   const ratios = chosen.some(({ needsRatios }) => needsRatios)
-  await runBenchmarks(names, { ...own, ...(ratios && { ratios }) }, waysFor(chosen, []), signal)
+  const asked = await runBenchmarks(names, { ...own, ...(ratios && { ratios }) }, waysFor(chosen, []), signal)
+  return [...answered, ...asked]
 }
 
 function studyNamed(name: string): Study {

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander'
 import type { KnownModel } from '../bench/run/facts-node.ts'
 import type { CropBy, Way } from '../bench/run/row.ts'
 import { type Method, methodsThat } from '../importance/method.ts'
-import { readLayersFile } from './layers-file.ts'
+import { namedLayers } from './layers-file.ts'
 import type { LayerList, MapFlags } from './options.ts'
 
 export interface WayFlags extends MapFlags {
@@ -43,16 +43,13 @@ export async function waysOf(flags: WayFlags, model: KnownModel): Promise<Way[]>
 }
 
 async function layersOf(
-  { layers, connectorLayers }: WayFlags,
+  flags: WayFlags,
   { layerCount, connectorLayerCount }: KnownModel,
 ): Promise<Pick<Way, 'layers' | 'connectorLayers'>> {
-  const isFile = layers !== undefined && layers !== 'all' && 'file' in layers
-  const file = isFile ? await readLayersFile(layers.file, layerCount) : null
-  const ofModel = isFile ? file?.layers : layers
-  const ofConnector = connectorLayers ?? file?.connectorLayers
-  requireLayers('--layers', ofModel, layerCount)
-  requireLayers('--connector-layers', ofConnector, connectorLayerCount)
-  return { ...(ofModel && { layers: ofModel }), ...(ofConnector && { connectorLayers: ofConnector }) }
+  const { layers, connectorLayers } = await namedLayers(flags, layerCount)
+  requireLayers('--layers', layers, layerCount)
+  requireLayers('--connector-layers', connectorLayers, connectorLayerCount)
+  return { ...(layers && { layers }), ...(connectorLayers && { connectorLayers }) }
 }
 
 function requireLayers(option: string, layers: LayerList | undefined, count: number): void {

@@ -81,8 +81,9 @@ export function benchCommand(signal: AbortSignal): Command {
       const ways = await waysOf(flags, model)
       return () => ways
     }
-    const { runBenchmarks } = await import('./bench-run.ts')
-    await runBenchmarks(names, { ...flags, ...dataFolder(flags) }, waysFor, signal)
+    const { printSummaries, runBenchmarks } = await import('./bench-run.ts')
+    const summaries = await runBenchmarks(names, { ...flags, ...dataFolder(flags) }, waysFor, signal)
+    printSummaries(summaries, flags)
   })
   withWorkerOptions(bench.command('worker')).action(async (flags: WorkerFlags) =>
     (await import('./bench-worker.ts')).workForRuns({ ...flags, ...dataFolder(flags) }, signal),

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import type { Calibration } from '../calibrate.ts'
 import { unreadable } from '../weights/file-node.ts'
+import type { LayerList, MapFlags } from './options.ts'
 
 /** What `vicrop calibrate --out` writes and `--layers` reads. */
 export interface LayersFile extends Calibration {
@@ -13,14 +14,30 @@ const layer = z.int().min(0)
 const list = z.array(layer).min(1)
 const schema = z.object({ layers: list, layerCount: layer, connectorLayers: list.optional() })
 
-/** The layers to read, and those of the connector where the model's has any. */
-export type ReadLayers = Pick<Calibration, 'layers' | 'connectorLayers'>
+/** The layers to read, and those of a connector that attends to the picture; absent: the model's own. */
+export interface NamedLayers {
+  readonly layers?: LayerList | undefined
+  readonly connectorLayers?: LayerList | undefined
+}
+
+/** What `--layers` and `--connector-layers` name; the file of a calibration may say both, and flags go before it. */
+export async function namedLayers(
+  { layers, connectorLayers }: MapFlags,
+  layerCount: number,
+): Promise<NamedLayers> {
+  if (layers === undefined || layers === 'all' || !('file' in layers)) return { layers, connectorLayers }
+  const file = await readLayersFile(layers.file, layerCount)
+  return { layers: file.layers, connectorLayers: connectorLayers ?? file.connectorLayers }
+}
 
 /**
  * @param layerCount how many layers the model has
  * @throws an error that names the file: not one of these, or made for another model
  */
-export async function readLayersFile(path: string, layerCount: number): Promise<ReadLayers> {
+async function readLayersFile(
+  path: string,
+  layerCount: number,
+): Promise<Pick<Calibration, 'layers' | 'connectorLayers'>> {
   const text = await readFile(path, 'utf8').catch(error => {
     throw unreadable(path, error)
   })

@@ -4,8 +4,8 @@ import type { OpenProgress } from '../load.ts'
 import { checkQuestion, type LookOptions, type Parts } from '../options.ts'
 import type { Look, Picture } from '../picture.ts'
 import { ViCrop } from '../vicrop.ts'
-import { readLayersFile } from './layers-file.ts'
-import { type LookFlags, type MapFlags, openOptions } from './options.ts'
+import { namedLayers } from './layers-file.ts'
+import { type LayerList, type LookFlags, type MapFlags, openOptions } from './options.ts'
 import { toJson, toText } from './print.ts'
 import { bar, openingLine, type Progress, startProgress } from './progress.ts'
 import { checkFiles, saveFiles } from './save.ts'
@@ -57,22 +57,19 @@ export async function run({ image, question, flags, signal, work }: Job): Promis
   }
 }
 
-/** What `--layers` and `--connector-layers` ask for; the file of a calibration may say both. */
+/** What `--layers` and `--connector-layers` ask for, each by its number. */
 export async function layersOf(
-  { layers, connectorLayers }: MapFlags,
+  flags: MapFlags,
   { layerCount, connectorLayerCount }: ViCrop,
 ): Promise<Pick<LookOptions, 'layers' | 'connectorLayers'>> {
-  const isFile = layers !== undefined && layers !== 'all' && 'file' in layers
-  const file = isFile ? await readLayersFile(layers.file, layerCount) : null
-  const chosen = isFile ? file?.layers : allOf(layers, layerCount)
-  const ofConnector = allOf(connectorLayers, connectorLayerCount) ?? file?.connectorLayers
-  return { ...(chosen && { layers: chosen }), ...(ofConnector && { connectorLayers: ofConnector }) }
+  const named = await namedLayers(flags, layerCount)
+  const layers = allOf(named.layers, layerCount)
+  const connectorLayers = allOf(named.connectorLayers, connectorLayerCount)
+  return { ...(layers && { layers }), ...(connectorLayers && { connectorLayers }) }
 }
 
-const allOf = (
-  layers: readonly number[] | 'all' | undefined,
-  count: number,
-): readonly number[] | undefined => (layers === 'all' ? Array.from({ length: count }, (_, i) => i) : layers)
+const allOf = (layers: LayerList | undefined, count: number): readonly number[] | undefined =>
+  layers === 'all' ? Array.from({ length: count }, (_, i) => i) : layers
 
 function openModel(flags: LookFlags, progress: Progress, signal: AbortSignal): Promise<ViCrop> {
   const onProgress = (done: OpenProgress): void => progress.say(openingLine(done))

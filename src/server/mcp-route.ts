@@ -20,7 +20,15 @@ export function mcpRoute(serving: Serving, version: string, log: Logger): McpRou
   return { respond: c => handler.fetch(c.req.raw), close: handler.close }
 }
 
-const backendOf = ({ model, maxNewTokens, work, readImage, pictures, defaults }: Serving): McpBackend => ({
+const backendOf = ({
+  model,
+  maxNewTokens,
+  work,
+  readImage,
+  pictures,
+  defaults,
+  metrics,
+}: Serving): McpBackend => ({
   model,
   maxNewTokens,
   imageForms: 'A picture: a data URL, or a URL of http or https.',
@@ -29,6 +37,12 @@ const backendOf = ({ model, maxNewTokens, work, readImage, pictures, defaults }:
     work.take(signal, async turn => {
       const file = await readImage(image, turn.signal)
       const how = { ...withDefaults(options, defaults), signal: turn.signal }
-      return turn.compute(() => pictures.use(file, how.method, picture => ask(picture, how)))
+      return turn.compute(() =>
+        pictures.use(file, how.method, async (picture, wasKept) => {
+          const worked = await ask(picture, how)
+          metrics.looked(worked.look, wasKept)
+          return worked
+        }),
+      )
     }),
 })

@@ -14,7 +14,7 @@ import { showCrop, showMap } from '../image/show.ts'
 import { attentionRatio } from '../importance/attention-ratio.ts'
 import { lookSchema } from '../look-schema.ts'
 import { checkQuestion, type LookOptions, type Parts } from '../options.ts'
-import type { Look, Picture } from '../picture.ts'
+import type { Answer, Look, Picture } from '../picture.ts'
 
 // The Model Context Protocol: tools for programs that talk with another model.
 
@@ -27,7 +27,7 @@ export interface McpBackend {
   /** The most tokens of an answer. */
   readonly maxNewTokens: number
   /** Reads a picture, and works with it once the model has seen it; the options are those asked for over the usual ones. */
-  use<T>(asked: Asked, work: (picture: Picture, options: LookOptions) => Promise<T>): Promise<T>
+  use(asked: Asked, work: (picture: Picture, options: LookOptions) => Promise<Worked>): Promise<Worked>
   /** What a client is told of an error. */
   explain(error: unknown): string
 }
@@ -38,6 +38,12 @@ export interface Asked {
   readonly signal: AbortSignal
   /** Tells what is being done. */
   readonly say: (message: string) => void
+}
+
+/** What a tool has done: how it looked, and what the client gets. */
+export interface Worked {
+  readonly look: Look | Answer<string | null>
+  readonly result: CallToolResult
 }
 
 /** A server with the tools `look` and `ask`. */
@@ -136,7 +142,7 @@ function lookWith(
       ...(crop === null ? [] : [showCrop(picture.image, crop)]),
       ...(overlay && importance !== null ? [showMap(picture.image, importance, crop)] : []),
     ]
-    return resultOf({ model: backend.model, ...factsOf(look) }, images)
+    return { look, result: await resultOf({ model: backend.model, ...factsOf(look) }, images) }
   })
 }
 
@@ -147,12 +153,10 @@ function askWith(
 ): Promise<CallToolResult> {
   return withPicture(backend, input, context, async (picture, question, options) => {
     const limit = maxNewTokens === undefined ? {} : { maxNewTokens }
-    const { answer, plainAnswer, finishReason, ...look } = await picture.ask(question, {
-      ...options,
-      ...limit,
-      plain,
-    })
-    return resultOf({ answer, plainAnswer, finishReason, model: backend.model, ...factsOf(look) }, [])
+    const look = await picture.ask(question, { ...options, ...limit, plain })
+    const { answer, plainAnswer, finishReason } = look
+    const facts = { answer, plainAnswer, finishReason, model: backend.model, ...factsOf(look) }
+    return { look, result: await resultOf(facts, []) }
   })
 }
 
@@ -161,7 +165,7 @@ async function withPicture(
   backend: McpBackend,
   { image, question, ...options }: Input,
   context: ServerContext,
-  work: (picture: Picture, question: string, options: LookOptions) => Promise<CallToolResult>,
+  work: (picture: Picture, question: string, options: LookOptions) => Promise<Worked>,
 ): Promise<CallToolResult> {
   const { signal } = context.mcpReq
   const say = progressOf(context)
@@ -170,9 +174,10 @@ async function withPicture(
   try {
     checkQuestion(question)
     say('reading the picture')
-    return await backend.use({ image, options, signal, say }, (picture, how) =>
+    const { result } = await backend.use({ image, options, signal, say }, (picture, how) =>
       work(picture, question, { ...how, onProgress }),
     )
+    return result
   } catch (error) {
     signal.throwIfAborted()
     return { content: [{ type: 'text', text: backend.explain(error) }], isError: true }

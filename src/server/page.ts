@@ -6,7 +6,7 @@ import { getMimeType } from 'hono/utils/mime'
 
 /**
  * The files of a folder, which are listed once: a request picks one of the list, and no path is made from it.
- * `index.html` is at `/`.
+ * `index.html` is at `/`. Files in `assets` have their hash in their names, and are never asked for again.
  */
 export function page(folder: string): Hono {
   const files = new Map(filesIn(folder).map(name => [pathOf(name), join(folder, name)]))
@@ -15,7 +15,7 @@ export function page(folder: string): Hono {
     const file = files.get(c.req.path)
     if (file === undefined) return next()
     c.header('content-type', getMimeType(file) ?? 'application/octet-stream')
-    c.header('cache-control', 'no-cache')
+    c.header('cache-control', c.req.path.startsWith('/assets/') ? 'max-age=31536000, immutable' : 'no-cache')
     return c.body(await readFile(file))
   })
   return app

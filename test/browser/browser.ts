@@ -37,11 +37,16 @@ interface PageOptions {
 }
 
 /** Opens the browser with a new profile, which goes into a folder below `folder`. */
-export const launch = (folder: string, adapter: keyof typeof adapters = 'none'): Promise<BrowserContext> =>
+export const launch = (
+  folder: string,
+  adapter: keyof typeof adapters = 'none',
+  viewport = { width: 1280, height: 720 },
+): Promise<BrowserContext> =>
   chromium.launchPersistentContext(join(folder, 'profile'), {
     executablePath,
     headless: true,
     args: [...args, ...adapters[adapter]],
+    viewport,
   })
 
 /** A page that is open in a browser. */

@@ -1,29 +1,12 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { decodeImage } from '../../src/image/decode-node.ts'
 import type { Image } from '../../src/image/image.ts'
+import { launch } from '../browser/browser.ts'
 import { pageFolder, type Site } from './sites.ts'
-
-const executablePath = '/usr/bin/chromium'
-
-/** Why the tests of the page are skipped. */
-export const withoutBrowser: string | null = existsSync(executablePath)
-  ? null
-  : `there is no ${executablePath}. Install it: apt-get install chromium`
-if (withoutBrowser !== null) console.warn(`tests of the page are skipped: ${withoutBrowser}`)
-
-const args = [
-  '--no-sandbox',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--disable-gpu',
-]
 
 /** The page in a browser, opened anew for each test file; nothing that goes wrong in it is missed. */
 export function usePage(start: () => Promise<Site>): () => Page {
@@ -37,13 +20,7 @@ export function usePage(start: () => Promise<Site>): () => Page {
     if (!existsSync(join(pageFolder, 'index.html')))
       throw new Error('the page is not built: npm run build:page')
     site = await start()
-    context = await chromium.launchPersistentContext(folder, {
-      executablePath,
-      args,
-      headless: true,
-      viewport: { width: 1400, height: 1000 },
-      acceptDownloads: true,
-    })
+    context = await launch(folder, 'none', { width: 1400, height: 1000 })
     page = await context.newPage()
     page.on('console', message => message.type() === 'error' && errors.push(message.text()))
     page.on('pageerror', error => errors.push(String(error)))

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
-import { answersOn, chooseExample, cropsOn, patience, usePage, withoutBrowser } from './open-page.ts'
+import { withoutBrowser } from '../browser/browser.ts'
+import { answersOn, chooseExample, cropsOn, patience, usePage } from './open-page.ts'
 import { staticSite } from './sites.ts'
 
 describe.skipIf(withoutBrowser !== null)('the page', patience, () => {

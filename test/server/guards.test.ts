@@ -83,13 +83,16 @@ describe('the page', () => {
   const app = makeApp(fakeModel(), { page: { folder, layerCount: 2 }, keys: ['key'] })
 
   test.each([
-    ['/', 'text/html; charset=utf-8'],
-    ['/assets/index-B2x_9.js', 'text/javascript; charset=utf-8'],
-    ['/ort.wasm', 'application/wasm'],
-  ])('has its files, with their types, for everybody: %s', async (path, type) => {
-    const response = await app.request(path)
-    expect([response.status, response.headers.get('content-type')]).toEqual([200, type])
-  })
+    ['/', 'text/html; charset=utf-8', 'no-cache'],
+    ['/assets/index-B2x_9.js', 'text/javascript; charset=utf-8', 'max-age=31536000, immutable'],
+    ['/ort.wasm', 'application/wasm', 'no-cache'],
+  ])(
+    'has its files, with their types, for everybody, kept where their names have a hash: %s',
+    async (path, type, kept) => {
+      const { status, headers } = await app.request(path)
+      expect([status, headers.get('content-type'), headers.get('cache-control')]).toEqual([200, type, kept])
+    },
+  )
 
   it('may run its own code alone, is shown in no frame, and has threads', async () => {
     const { headers } = await app.request('/')

@@ -42,6 +42,8 @@ describe('the tools at /mcp', () => {
       body: JSON.stringify({ image: dataUrl(fileOf('wide')), question }),
     })
     expect(model.seen).toBe(1)
+    const metrics = await (await app.request('/metrics')).text()
+    expect(metrics).toMatch(/^vicrop_looks_total\{method="none",outcome="method none"\} 3$/m)
   })
 
   it('are in the same queue, and say when it is full', async () => {

@@ -61,7 +61,9 @@ describe('pictures', () => {
     const { use, released } = counted({ maxPictures: 1 })
     const finish: (() => void)[] = []
     const working = (): Promise<unknown> => use(1, () => new Promise<void>(resolve => finish.push(resolve)))
-    const users = [working(), working()]
+    const users = [working()]
+    await expect.poll(() => finish.length).toBe(1)
+    users.push(working())
     await expect.poll(() => finish.length).toBe(2)
     await use(2)
     expect(released).toEqual([])

@@ -1,6 +1,5 @@
 import { type OpenProgress, type Picture, ViCrop } from '../../src/web.ts'
 import type { Call, Calls, FromWorker, News, ToWorker } from './calls.ts'
-import { placeRuntime } from './runtime-files.ts'
 
 let vicrop: ViCrop | null = null
 let picture: Picture | null = null
@@ -9,7 +8,6 @@ const running = new Map<number, AbortController>()
 /** What the page may call, one picture at a time. */
 const calls: { [C in Call]: (input: Calls[C]['input'], hooks: Hooks) => Promise<Calls[C]['output']> } = {
   async open({ model, device }, { signal, say }) {
-    await placeRuntime(device)
     const onProgress = (progress: OpenProgress): void => say({ progress })
     vicrop = await ViCrop.open(new URL(model), { device, signal, onProgress })
     void warmUp(vicrop)
