@@ -5,7 +5,7 @@ import { methods } from './importance/method.ts'
 
 // How to look, as programs ask for it in JSON. What depends on model and picture is checked when it is asked.
 
-const layers = z.array(z.int().min(0)).min(1).max(1024)
+const layers = z.union([z.array(z.int().min(0)).min(1).max(1024), z.literal('all')])
 const pixel = z.int().min(0).max(1e6)
 const side = z.int().min(1).max(1e6)
 
@@ -15,7 +15,7 @@ export const lookSchema = z.strictObject({
     .enum(methods)
     .describe('How to find where to look: rel-att (default), grad-att, pure-grad, or none.')
     .exactOptional(),
-  layers: layers.describe('Layers, counted from 0, whose maps are averaged.').exactOptional(),
+  layers: layers.describe('Layers, counted from 0, whose maps are averaged, or all.').exactOptional(),
   connectorLayers: layers
     .describe("The same of a Q-Former's layers that attend to the picture.")
     .exactOptional(),

@@ -7,16 +7,19 @@ import type { Mllm } from './mllm.ts'
 
 // What is asked of a picture, and its checks, before anything is computed.
 
+/** Layers, counted from 0, or all of them. */
+export type LayerList = readonly number[] | 'all'
+
 export interface LookOptions {
   /** How to find where to look; `none` answers from the whole picture alone. Default: rel-att. */
   readonly method?: Method
-  /** Layers, counted from 0, whose maps are averaged. Default: the model's. */
-  readonly layers?: readonly number[]
+  /** Layers whose maps are averaged. Default: the model's. */
+  readonly layers?: LayerList
   /**
    * Layers of a connector that attends to the picture by itself (a Q-Former), counted from 0 among those that do. A map is
    * made with every pair of a layer and one of these, and all are averaged. Default: the connector's.
    */
-  readonly connectorLayers?: readonly number[]
+  readonly connectorLayers?: LayerList
   /**
    * What a method with gradients explains: a token's id, or an answer, whose first token it is. Default: the likeliest
    * token.
@@ -130,7 +133,8 @@ export function checkCount(maxNewTokens: number): void {
   throw new InputError(`maxNewTokens: expected a whole number from 1 on, found ${maxNewTokens}.`)
 }
 
-function checkLayers(layers: readonly number[], count: number, of = 'model'): readonly number[] {
+function checkLayers(layers: LayerList, count: number, of = 'model'): readonly number[] {
+  if (layers === 'all') return Array.from({ length: count }, (_, i) => i)
   const wrong = layers.find(layer => !Number.isInteger(layer) || layer < 0 || layer >= count)
   if (wrong !== undefined)
     throw new InputError(`layer ${wrong}: the ${of} has layers 0 to ${count - 1}. Name some of these.`)
@@ -146,7 +150,7 @@ function requireConnectorLayers(method: Method, { model }: Mllm): void {
     )
 }
 
-function checkConnectorLayers(layers: readonly number[] | undefined, { model }: Mllm): readonly number[] {
+function checkConnectorLayers(layers: LayerList | undefined, { model }: Mllm): readonly number[] {
   const { connector } = model
   if (connector === undefined) return []
   return checkLayers(layers ?? connector.defaultLayers, connector.layers, 'connector')

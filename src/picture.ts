@@ -19,6 +19,7 @@ import {
   checkCount,
   checkOptions,
   checkQuestion,
+  type LayerList,
   type LookOptions,
   type Parts,
   type SeeOptions,
@@ -31,10 +32,10 @@ const defaultMaxNewTokens = 20
 
 /** Which layers' attention is asked for. */
 export interface AttentionOptions {
-  /** Counted from 0, or all of them; default: the model's. */
-  readonly layers?: readonly number[] | 'all'
+  /** Default: the model's. */
+  readonly layers?: LayerList
   /** The same of a connector that attends to the picture by itself; default: the connector's. */
-  readonly connectorLayers?: readonly number[] | 'all'
+  readonly connectorLayers?: LayerList
   readonly signal?: AbortSignal
 }
 
@@ -172,15 +173,12 @@ export class Picture {
     read: (looker: Looker, layers: readonly number[]) => Promise<Float32Array[]>,
   ): Promise<ImportanceMap[]> {
     return this.#inTurn(async () => {
-      const chosen = allOf(layers, this.#mllm.model.language.layers)
-      const { connector } = this.#mllm.model
       // All layers of none are none, and nothing to refuse.
-      const isNone = connectorLayers === 'all' && connector === undefined
-      const ofConnector = isNone ? undefined : allOf(connectorLayers, connector?.layers ?? 0)
+      const isNone = connectorLayers === 'all' && this.#mllm.model.connector === undefined
       const checked = this.#check(question, {
         highRes: 'off',
-        ...(chosen && { layers: chosen }),
-        ...(ofConnector && { connectorLayers: ofConnector }),
+        ...(layers && { layers }),
+        ...(connectorLayers && !isNone && { connectorLayers }),
         ...(signal && { signal }),
       })
       const asked = { question, target: null, connectorLayers: checked.connectorLayers, signal }
@@ -354,11 +352,6 @@ function inPieces(give: (piece: string) => void): (text: string) => void {
     given = text
   }
 }
-
-const allOf = (
-  layers: readonly number[] | 'all' | undefined,
-  count: number,
-): readonly number[] | undefined => (layers === 'all' ? Array.from({ length: count }, (_, i) => i) : layers)
 
 const backTo = (method: Method): 'pixels' | 'connector' | null =>
   method === 'none' ? null : mapMethods[method].backTo

@@ -2,8 +2,9 @@ import { InvalidArgumentError } from 'commander'
 import type { KnownModel } from '../bench/run/facts-node.ts'
 import type { CropBy, Way } from '../bench/run/row.ts'
 import { type Method, methodsThat } from '../importance/method.ts'
+import type { LayerList } from '../options.ts'
 import { namedLayers } from './layers-file.ts'
-import type { LayerList, MapFlags } from './options.ts'
+import type { MapFlags } from './options.ts'
 
 export interface WayFlags extends MapFlags {
   readonly methods: readonly CropBy[]

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import type { Calibration } from '../calibrate.ts'
+import type { LayerList } from '../options.ts'
 import { unreadable } from '../weights/file-node.ts'
-import type { LayerList, MapFlags } from './options.ts'
+import type { MapFlags } from './options.ts'
 
 /** What `vicrop calibrate --out` writes and `--layers` reads. */
 export interface LayersFile extends Calibration {
@@ -16,8 +17,8 @@ const schema = z.object({ layers: list, layerCount: layer, connectorLayers: list
 
 /** The layers to read, and those of a connector that attends to the picture; absent: the model's own. */
 export interface NamedLayers {
-  readonly layers?: LayerList | undefined
-  readonly connectorLayers?: LayerList | undefined
+  readonly layers?: LayerList
+  readonly connectorLayers?: LayerList
 }
 
 /** What `--layers` and `--connector-layers` name; the file of a calibration may say both, and flags go before it. */
@@ -25,9 +26,10 @@ export async function namedLayers(
   { layers, connectorLayers }: MapFlags,
   layerCount: number,
 ): Promise<NamedLayers> {
-  if (layers === undefined || layers === 'all' || !('file' in layers)) return { layers, connectorLayers }
-  const file = await readLayersFile(layers.file, layerCount)
-  return { layers: file.layers, connectorLayers: connectorLayers ?? file.connectorLayers }
+  const ofFlag = connectorLayers && { connectorLayers }
+  if (layers === undefined) return { ...ofFlag }
+  if (layers === 'all' || !('file' in layers)) return { layers, ...ofFlag }
+  return { ...(await readLayersFile(layers.file, layerCount)), ...ofFlag }
 }
 
 /**

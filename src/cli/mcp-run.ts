@@ -11,10 +11,10 @@ import { type McpBackend, mcpServer } from '../server/mcp.ts'
 import { Pictures } from '../server/pictures.ts'
 import { unlessAborted } from '../server/work.ts'
 import { ViCrop } from '../vicrop.ts'
+import { namedLayers } from './layers-file.ts'
 import type { McpFlags } from './mcp.ts'
 import { openOptions } from './options.ts'
 import { oneLine } from './print.ts'
-import { layersOf } from './run.ts'
 
 /** Of the file of a picture: as much as any camera writes. */
 const maxImageBytes = 64 * 2 ** 20
@@ -132,7 +132,12 @@ function lazily(flags: McpFlags, signal: AbortSignal): LazyModel {
   async function open(): Promise<Opened> {
     const vicrop = await ViCrop.open(flags.model, { ...openOptions(flags), signal, onProgress })
     const { method, variant, highRes } = flags
-    const defaults = { method, highRes, ...(variant && { variant }), ...(await layersOf(flags, vicrop)) }
+    const defaults = {
+      method,
+      highRes,
+      ...(variant && { variant }),
+      ...(await namedLayers(flags, vicrop.layerCount)),
+    }
     return { vicrop, pictures: new Pictures(vicrop, kept), defaults }
   }
   return {

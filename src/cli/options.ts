@@ -7,6 +7,7 @@ import { type Method, parseMethod } from '../importance/method.ts'
 import type { OpenOptions } from '../load-node.ts'
 import type { PromptStyle } from '../mllm.ts'
 import { type Device, devices } from '../onnx/session.ts'
+import type { LayerList } from '../options.ts'
 import { type WeightType, weightTypes } from '../weight-types.ts'
 
 /** The options that `ask` and `look` share, as commander gives them. */
@@ -151,7 +152,6 @@ export function usage<T>(parse: (text: string) => T): (text: string) => T {
 /** Far more layers than any model has, few enough to list. */
 const maxLayers = 1024
 
-export type LayerList = readonly number[] | 'all'
 export type Layers = LayerList | { readonly file: string }
 
 const parseLayers = (text: string): Layers => (text.endsWith('.json') ? { file: text } : parseLayerList(text))

@@ -12,9 +12,9 @@ import { type LookDefaults, withDefaults } from '../server/look-defaults.ts'
 import type { UpstreamOptions } from '../server/upstream.ts'
 import { ViCrop } from '../vicrop.ts'
 import { unreadable } from '../weights/file-node.ts'
+import { namedLayers } from './layers-file.ts'
 import { openOptions } from './options.ts'
 import { openingLine, startProgress } from './progress.ts'
-import { layersOf } from './run.ts'
 import type { ServeFlags } from './serve.ts'
 import { serverLog } from './server-log.ts'
 
@@ -63,7 +63,7 @@ async function appOptions(
   keys: readonly string[],
 ): Promise<Omit<AppOptions, 'log' | 'version'>> {
   const { method, variant, highRes } = flags
-  const layers = await layersOf(flags, vicrop)
+  const layers = await namedLayers(flags, vicrop.layerCount)
   return {
     vicrop,
     model: servedName(flags.model),

@@ -5,7 +5,7 @@ import { checkQuestion, type LookOptions, type Parts } from '../options.ts'
 import type { Look, Picture } from '../picture.ts'
 import { ViCrop } from '../vicrop.ts'
 import { namedLayers } from './layers-file.ts'
-import { type LayerList, type LookFlags, type MapFlags, openOptions } from './options.ts'
+import { type LookFlags, openOptions } from './options.ts'
 import { toJson, toText } from './print.ts'
 import { bar, openingLine, type Progress, startProgress } from './progress.ts'
 import { checkFiles, saveFiles } from './save.ts'
@@ -34,7 +34,7 @@ export async function run({ image, question, flags, signal, work }: Job): Promis
     await using vicrop = await openModel(flags, progress, signal)
     progress.say('encoding the picture')
     using picture = await vicrop.see(pixels, { signal, method: flags.method })
-    const layers = await layersOf(flags, vicrop)
+    const layers = await namedLayers(flags, vicrop.layerCount)
     const options: LookOptions = {
       method: flags.method,
       crop: flags.crop,
@@ -56,20 +56,6 @@ export async function run({ image, question, flags, signal, work }: Job): Promis
     progress.stop()
   }
 }
-
-/** What `--layers` and `--connector-layers` ask for, each by its number. */
-export async function layersOf(
-  flags: MapFlags,
-  { layerCount, connectorLayerCount }: ViCrop,
-): Promise<Pick<LookOptions, 'layers' | 'connectorLayers'>> {
-  const named = await namedLayers(flags, layerCount)
-  const layers = allOf(named.layers, layerCount)
-  const connectorLayers = allOf(named.connectorLayers, connectorLayerCount)
-  return { ...(layers && { layers }), ...(connectorLayers && { connectorLayers }) }
-}
-
-const allOf = (layers: LayerList | undefined, count: number): readonly number[] | undefined =>
-  layers === 'all' ? Array.from({ length: count }, (_, i) => i) : layers
 
 function openModel(flags: LookFlags, progress: Progress, signal: AbortSignal): Promise<ViCrop> {
   const onProgress = (done: OpenProgress): void => progress.say(openingLine(done))

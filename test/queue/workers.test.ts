@@ -53,6 +53,15 @@ function start(args: readonly string[]): Running {
   return { ended, complains, kill: endBy(kill), interrupt: endBy(interrupt) }
 }
 
+/** How many answer questions of the only run. */
+async function workerCount(url: string): Promise<number> {
+  const redis = new Redis(url, { maxRetriesPerRequest: null })
+  const [name = ''] = await redis.hkeys('vicrop:runs')
+  const count = await new Queue(name, { connection: redis, prefix: 'vicrop' }).getWorkersCount()
+  redis.disconnect()
+  return count
+}
+
 describe.skipIf(!hasRedis)(
   'workers (need redis-server, which is not installed here if this is skipped)',
   () => {
@@ -83,6 +92,8 @@ describe.skipIf(!hasRedis)(
         expect((await workers[which]?.kill())?.status).toBe('SIGKILL')
         workers[which] = worker()
         if (count === 40) {
+          // Who starts while there is no server says so and ends.
+          while ((await workerCount(server.url)) < workers.length) await sleep(20)
           await server.kill()
           await sleep(500)
           await server.start()

@@ -8,7 +8,11 @@ export interface Picture {
 }
 
 /** How a question is asked. */
-export type How = Pick<AskOptions, 'layers' | 'crop' | 'plain'> & { readonly method: Method }
+export type How = Pick<AskOptions, 'crop' | 'plain'> & {
+  readonly method: Method
+  /** Those that the slider chose. */
+  readonly layers?: readonly number[]
+}
 
 export interface Hooks {
   readonly signal: AbortSignal

@@ -113,26 +113,23 @@ async function placeOf(picture: Picture, question: Question, way: Way, asker: As
       : at(humanCrop(question.boxes, inputSize, image))
   const { signal } = asker
   const asked = question.mapQuestion ?? question.question
-  const look = await picture.look(asked, { ...lookOptions(way, asker.vicrop), signal })
+  const look = await picture.look(asked, { ...lookOptions(way), signal })
   const { totalMs: _, ...timings } = look.timings
   return { crop: look.crop, cropReason: look.cropReason, importance: look.importance, timings }
 }
 
 const nowhere: Place = { crop: null, cropReason: null, importance: null, timings: {} }
 
-function lookOptions(way: Way, { layerCount, connectorLayerCount }: ViCrop): LookOptions {
+function lookOptions(way: Way): LookOptions {
   const { layers, connectorLayers, variant, highRes } = way
   return {
     method: way.method as Method,
-    ...(layers && { layers: allOf(layers, layerCount) }),
-    ...(connectorLayers && { connectorLayers: allOf(connectorLayers, connectorLayerCount) }),
+    ...(layers && { layers }),
+    ...(connectorLayers && { connectorLayers }),
     ...(variant && { variant }),
     ...(highRes && { highRes }),
   }
 }
-
-const allOf = (layers: readonly number[] | 'all', count: number): readonly number[] =>
-  layers === 'all' ? Array.from({ length: count }, (_, i) => i) : layers
 
 /** The attention ratio of each layer, as `attentionRatios` has it, but the mean over all boxes; null where none is wanted. */
 async function ratiosOf(
