@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
 import { createAdaptorServer } from '@hono/node-server'
 import type { App } from './app.ts'
 
@@ -61,6 +62,8 @@ export async function listen(app: App, host: string, port: number): Promise<List
 }
 
 async function close(server: Server, closeIdle: () => void, withinMs: number): Promise<void> {
+  // The system may have taken in connections that are not known here yet; it resets those of whoever stops listening.
+  await turn()
   // Not the close of HTTP servers, which cuts idle connections, on which a request may be under way, at once.
   const closed = new Promise<void>(resolve => NetServer.prototype.close.call(server, () => resolve()))
   let sweep: NodeJS.Timeout | undefined
