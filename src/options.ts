@@ -4,6 +4,7 @@ import { type InputGradientVariant, inputGradientVariants } from './importance/i
 import { type Method, methodsThat, parseMethod, type Setting } from './importance/method.ts'
 import { InputError } from './input-error.ts'
 import type { Mllm } from './mllm.ts'
+import type { Picture } from './picture.ts'
 
 // What is asked of a picture, and its checks, before anything is computed.
 
@@ -55,6 +56,11 @@ export interface AskOptions extends LookOptions {
   readonly maxNewTokens?: number
   /** Whether the plain answer is given beside the one with the crop, which costs its tokens. Default: true. */
   readonly plain?: boolean
+  /**
+   * Further pictures of the question, which stand behind this one in the prompt. Each is looked at by itself, with the same
+   * method, and its crop stands right behind it; `crop` is of this one alone.
+   */
+  readonly others?: readonly Picture[]
   /**
    * Called with each piece of text as it is generated; the pieces of each answer make up that answer. Where there is no
    * crop, `answer` is the plain answer and has no pieces, unless `plain` is false.

@@ -1,10 +1,10 @@
 import pLimit from 'p-limit'
+import { defaultMaxNewTokens, type Ending, type Generated, generate } from './answer.ts'
 import { type CropChoice, type ImportanceMap, type NoCropReason, selectCrop } from './crop/select.ts'
 import { type Blocks, blocksFor, type HighRes, joinMaps } from './crop/tiles.ts'
 import { Context } from './decode/context.ts'
-import { greedy } from './decode/greedy.ts'
 import { attention } from './decode/probe.ts'
-import { encodeCrop } from './encode.ts'
+import { type EncodedImage, encodeCrop } from './encode.ts'
 import { type Grid, gridOfPicture, spread, tiling } from './image/geometry.ts'
 import { type Box, cropImage, type Image } from './image/image.ts'
 import type { InputGradientVariant } from './importance/input-gradient.ts'
@@ -12,7 +12,6 @@ import { type Looker, type MapMethod, type Method, mapMethods, parseMethod } fro
 import { relativeAttention } from './importance/relative-attention.ts'
 import { InputError } from './input-error.ts'
 import { type Mllm, promptFor } from './mllm.ts'
-import type { Prompt } from './models/model.ts'
 import {
   type AskOptions,
   type Checked,
@@ -26,9 +25,6 @@ import {
 } from './options.ts'
 import { startTimer, type Timer, type Timings } from './timer.ts'
 import { View } from './view.ts'
-
-/** The paper's limit for an answer, in tokens. */
-const defaultMaxNewTokens = 20
 
 /** Which layers' attention is asked for. */
 export interface AttentionOptions {
@@ -65,20 +61,13 @@ export interface Look {
   readonly timings: Timings
 }
 
-export interface Answer<Plain extends string | null = string> extends Look {
-  /** From the picture and the crop; the plain answer where there is no crop. */
+export interface Answer<Plain extends string | null = string> extends Look, Ending {
+  /** From the picture and the crop, those of `others` too; the plain answer where there is no crop. */
   readonly answer: string
-  /** From the picture alone; null where it was left out, and there is a crop. */
+  /** From the picture alone, or the pictures; null where it was left out, and there is a crop. */
   readonly plainAnswer: Plain
-  /** Of `answer`: tokens of its prompt, pictures included, and of the answer itself. */
-  readonly usage: { readonly promptTokens: number; readonly answerTokens: number }
-  /** Of `answer`: `stop` where the model ended it, `length` where the limit or the model's room did. */
-  readonly finishReason: 'stop' | 'length'
-}
-
-/** What was generated, and how that ended. */
-interface Generated extends Pick<Answer, 'usage' | 'finishReason'> {
-  readonly text: string
+  /** The looks at the further pictures of the question. */
+  readonly others: readonly Look[]
 }
 
 /**
@@ -125,20 +114,26 @@ export class Picture {
   /** The plain answer, where to look, and the answer from picture and crop. */
   ask(question: string, options?: AskOptions & { readonly plain?: true }): Promise<Answer>
   ask(question: string, options: AskOptions): Promise<Answer<string | null>>
-  ask(question: string, options: AskOptions = {}): Promise<Answer<string | null>> {
+  async ask(question: string, options: AskOptions = {}): Promise<Answer<string | null>> {
+    const { others: pictures = [], plain: wantsPlain = true } = options
+    if (pictures.some(picture => picture.#mllm !== this.#mllm))
+      throw new InputError('others: a picture was seen by another model. See all with one.')
+    // Before this one's turn: two pictures may be asked about with each other at the same time.
+    const others: Look[] = []
+    for (const picture of pictures) others.push(await picture.look(question, { ...options, crop: 'auto' }))
     return this.#inTurn(async () => {
       const checked = this.#check(question, options)
       if (options.maxNewTokens !== undefined) checkCount(options.maxNewTokens)
       const timer = startTimer({ encodeMs: this.#encodeMs })
-      const wantsPlain = options.plain ?? true
-      const plain = wantsPlain ? await this.#answerPlainly(question, 'plainAnswer', options, timer) : null
+      const asked = { question, pictures: [this, ...pictures], options, timer }
+      const plain = wantsPlain ? await this.#answerPlainly('plainAnswer', asked) : null
       const seen = await this.#look(question, checked, options, timer)
-      const { text: answer, ...ending } =
-        seen.crop === null
-          ? (plain ?? (await this.#answerPlainly(question, 'answer', options, timer)))
-          : await this.#answerFromCrop(question, seen.crop, options, timer)
-      const plainAnswer = plain?.text ?? (seen.crop === null ? answer : null)
-      return { ...seen, answer, plainAnswer, ...ending, timings: timer.finish() }
+      const crops = [seen, ...others].map(({ crop }) => crop)
+      const { text: answer, ...ending } = crops.every(crop => crop === null)
+        ? (plain ?? (await this.#answerPlainly('answer', asked)))
+        : await this.#answerFromCrops(crops, asked)
+      const plainAnswer = plain?.text ?? (crops.every(crop => crop === null) ? answer : null)
+      return { ...seen, answer, plainAnswer, others, ...ending, timings: timer.finish() }
     })
   }
 
@@ -287,74 +282,68 @@ export class Picture {
     return { ...grid, values: joinMaps(maps, blocks, cells), geometry: tiling({ width, height }, grid) }
   }
 
-  #answerPlainly(
-    question: string,
-    of: 'plainAnswer' | 'answer',
-    options: AskOptions,
-    timer: Timer,
-  ): Promise<Generated> {
+  #answerPlainly(of: 'plainAnswer' | 'answer', asked: PicturesQuestion): Promise<Generated> {
+    const { question, options, timer } = asked
     options.onProgress?.('plain answer')
     return timer.time('plainAnswerMs', async () => {
-      const whole = await this.#whole.under(question, options.signal)
-      return this.#answer(promptFor(this.#mllm, question, [whole]), of, options)
+      const images = await this.#inPrompt(asked)
+      return generate(this.#mllm, this.#context, promptFor(this.#mllm, question, images), { ...options, of })
     })
   }
 
-  async #answerFromCrop(question: string, crop: Box, options: AskOptions, timer: Timer): Promise<Generated> {
+  /** @param crops of each picture; null: none */
+  async #answerFromCrops(crops: readonly (Box | null)[], asked: PicturesQuestion): Promise<Generated> {
+    const { question, options, timer } = asked
     options.onProgress?.('crop answer')
-    const region = cropImage(this.image, crop)
     const { maxPositions } = this.#mllm.model.language
-    const { maxNewTokens = defaultMaxNewTokens, signal } = options
-    const whole = await this.#whole.under(question, signal)
-    const taken = promptFor(this.#mllm, question, [whole]).length + maxNewTokens
-    const encoded = await timer.time('encodeCropMs', () =>
-      encodeCrop(this.#mllm, region, this.image, maxPositions - taken, { question, signal }),
-    )
-    const prompt = promptFor(this.#mllm, question, [whole, encoded])
+    const prompt = promptFor(this.#mllm, question, await this.#withCrops(crops, asked))
     if (prompt.length > maxPositions)
       throw new InputError(
         `crop: with it the prompt has ${prompt.length} positions, the model has room for ${maxPositions}. Show a smaller picture, or ask with method none.`,
       )
-    return timer.time('answerMs', () => this.#answer(prompt, 'answer', options))
+    return timer.time('answerMs', () =>
+      generate(this.#mllm, this.#context, prompt, { ...options, of: 'answer' }),
+    )
   }
 
-  async #answer(prompt: Prompt, of: 'plainAnswer' | 'answer', options: AskOptions): Promise<Generated> {
-    const { tokenizer, endTokenIds, model } = this.#mllm
-    const { maxNewTokens = defaultMaxNewTokens, signal, onText } = options
-    const { maxPositions } = model.language
-    const tokens: number[] = []
-    const give = inPieces(text => onText?.({ of, text }))
-    const limits = { maxNewTokens, endTokenIds, maxPositions, ...(signal === undefined ? {} : { signal }) }
-    for await (const token of greedy(this.#context, prompt, limits)) {
-      tokens.push(token)
-      // The spaces around an answer are not part of it, and the last ones may be of what follows.
-      if (onText !== undefined) give(tokenizer.decodeSettled(tokens).trim())
+  /** The pictures as they stand in prompts, behind each its crop. */
+  async #withCrops(crops: readonly (Box | null)[], asked: PicturesQuestion): Promise<EncodedImage[]> {
+    const { question, pictures, options, timer } = asked
+    const { maxNewTokens = defaultMaxNewTokens, signal } = options
+    const wholes = await this.#inPrompt(asked)
+    const taken = promptFor(this.#mllm, question, wholes).length + maxNewTokens
+    const count = crops.filter(crop => crop !== null).length
+    const room = Math.floor((this.#mllm.model.language.maxPositions - taken) / count)
+    const images: EncodedImage[] = []
+    for (const [i, { image }] of pictures.entries()) {
+      images.push(wholes[i] as EncodedImage)
+      const crop = crops[i] ?? null
+      if (crop === null) continue
+      const encode = (): Promise<EncodedImage> =>
+        encodeCrop(this.#mllm, cropImage(image, crop), image, room, { question, signal })
+      images.push(await timer.time('encodeCropMs', encode))
     }
-    const text = tokenizer.decode(tokens).trim()
-    give(text)
-    // The last token is not in the cache yet when room or count end the answer.
-    const isFull = tokens.length > 0 && prompt.length + tokens.length > maxPositions
-    const finishReason = isFull || tokens.length === maxNewTokens ? 'length' : 'stop'
-    return {
-      text,
-      usage: { promptTokens: prompt.length, answerTokens: tokens.length },
-      finishReason,
-    }
+    return images
   }
-}
 
-/** Takes a text that grows and gives what is new of it. */
-function inPieces(give: (piece: string) => void): (text: string) => void {
-  let given = ''
-  return text => {
-    if (text.length <= given.length) return
-    give(text.slice(given.length))
-    given = text
+  /** The pictures as they stand in prompts with the question. */
+  async #inPrompt({ question, pictures, options }: PicturesQuestion): Promise<EncodedImage[]> {
+    const images: EncodedImage[] = []
+    for (const picture of pictures) images.push(await picture.#whole.under(question, options.signal))
+    return images
   }
 }
 
 const backTo = (method: Method): 'pixels' | 'connector' | null =>
   method === 'none' ? null : mapMethods[method].backTo
+
+/** A question that is to be answered from pictures, the one that is asked and others. */
+interface PicturesQuestion {
+  readonly question: string
+  readonly pictures: readonly Picture[]
+  readonly options: AskOptions
+  readonly timer: Timer
+}
 
 /** A question that is to be answered with a map. */
 interface MapQuestion {

@@ -42,6 +42,7 @@ describe('an answer', () => {
       blocks: null,
       image: { width: 163, height: 122 },
       cropReason: null,
+      others: [],
       usage: { promptTokens: ids.length, answerTokens: expect.any(Number) },
       finishReason: 'stop',
     })
