@@ -53,7 +53,7 @@ function readCall(call: LanguageModelV3CallOptions): Call {
   const leftOut = asked.leftOut.map(feature => ({
     type: 'unsupported' as const,
     feature,
-    details: 'Only the last question is put to the model, with its picture.',
+    details: 'Only the last question is put to the model, with its pictures.',
   }))
   return { prompt, asked, options, warnings: [...unsupportedSettings(call), ...leftOut], signal }
 }
@@ -65,14 +65,14 @@ async function answerTo(
   models: Models,
   onText: (text: string) => void = () => {},
 ): Promise<Answer<string | null>> {
-  const wanted = { modelId, file: asked.file, method: options.method, signal }
+  const wanted = { modelId, files: asked.files, method: options.method, signal }
   const answering = {
     ...options,
     ...(signal && { signal }),
     onText: ({ of, text }: { of: string; text: string }) => of === 'answer' && onText(text),
   }
   try {
-    return await models.use(wanted, picture => answer(picture, asked.question, answering))
+    return await models.use(wanted, pictures => answer(pictures, asked.question, answering))
   } catch (error) {
     signal?.throwIfAborted()
     throw promptError(error, prompt)
@@ -81,15 +81,16 @@ async function answerTo(
 
 /** The question has been checked: what is refused before anything is computed is an option. */
 async function answer(
-  picture: Picture,
+  pictures: readonly Picture[],
   question: string,
   options: AskOptions,
 ): Promise<Answer<string | null>> {
+  const [picture, ...others] = pictures as [Picture, ...Picture[]]
   let hasBegun = false
   const onProgress = (): void => {
     hasBegun = true
   }
-  return picture.ask(question, { ...options, onProgress }).catch(error => {
+  return picture.ask(question, { ...options, others, onProgress }).catch(error => {
     throw hasBegun ? error : optionError(error)
   })
 }

@@ -4,11 +4,16 @@ import type { Answer, Look } from '../picture.ts'
 /** What the metadata of an answer says beside it: where the model looked, and how. */
 export type VicropMetadata = Omit<
   Answer<string | null>,
-  'question' | 'answer' | 'usage' | 'finishReason' | 'importance'
->
+  'question' | 'answer' | 'usage' | 'finishReason' | 'importance' | 'others'
+> & {
+  /** Where it looked in the further pictures of the question. */
+  readonly others: readonly Seen[]
+}
+
+type Seen = Omit<Look, 'question' | 'importance'>
 
 /** What the metadata says of a picture that is another model's to read. */
-export type VicropLook = Omit<Look, 'question' | 'importance'> | NoLook
+export type VicropLook = Seen | NoLook
 
 /** Why it was not looked at. */
 export interface NoLook {
@@ -19,11 +24,11 @@ export interface NoLook {
 }
 
 export function answerMetadata(answer: Answer<string | null>): VicropMetadata {
-  const { question, answer: _, usage, finishReason, importance, ...metadata } = answer
-  return metadata
+  const { question, answer: _, usage, finishReason, importance, others, ...metadata } = answer
+  return { ...metadata, others: others.map(lookMetadata) }
 }
 
-export function lookMetadata(look: Look): VicropLook {
+export function lookMetadata(look: Look): Seen {
   const { question, importance, ...metadata } = look
   return metadata
 }

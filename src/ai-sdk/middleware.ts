@@ -2,6 +2,7 @@ import type { SharedV3Warning } from '@ai-sdk/provider'
 import { encodePng } from '../image/decode-node.ts'
 import { showCrop } from '../image/show.ts'
 import type { LookOptions } from '../options.ts'
+import type { Picture } from '../picture.ts'
 import { lookMetadata, type NoLook, type VicropLook } from './metadata.ts'
 import type { Models } from './models.ts'
 import { readLookOptions } from './options.ts'
@@ -99,8 +100,9 @@ async function lookAt(
   if (question.trim() === '') return noLook('no question')
   if (method === 'none' && typeof given !== 'object') return noLook('method none')
   try {
-    const wanted = { modelId, file: fileOf(picture), method, signal }
-    return await models.use(wanted, async seen => {
+    const wanted = { modelId, files: [fileOf(picture)], method, signal }
+    return await models.use(wanted, async pictures => {
+      const [seen] = pictures as [Picture]
       const look = await seen.look(question, { ...options, ...(signal && { signal }) })
       const crop = look.crop === null ? null : await encodePng(showCrop(seen.image, look.crop))
       return { look: lookMetadata(look), crop }

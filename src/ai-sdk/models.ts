@@ -16,9 +16,9 @@ interface Opened {
 /** What is to be worked with. */
 export interface Wanted {
   readonly modelId: string
-  /** Of a picture. */
-  readonly file: Uint8Array
-  /** What the picture will be asked with. */
+  /** Of pictures. */
+  readonly files: readonly Uint8Array[]
+  /** What the pictures will be asked with. */
   readonly method: Method | undefined
   readonly signal: AbortSignal | undefined
 }
@@ -32,12 +32,14 @@ export class Models {
     this.#options = options
   }
 
-  /** Works with a picture that a model has seen. What others may wait for goes on when the signal fires. */
+  /** Works with pictures that a model has seen. What others may wait for goes on when the signal fires. */
   async use<T>(
-    { modelId, file, method = 'rel-att', signal }: Wanted,
-    work: (picture: Picture) => Promise<T>,
+    { modelId, files, method = 'rel-att', signal }: Wanted,
+    work: (pictures: readonly Picture[]) => Promise<T>,
   ): Promise<T> {
-    const job = this.#open(modelId).then(({ pictures }) => pictures.use(file, method, work))
+    const job = this.#open(modelId).then(({ pictures }) =>
+      pictures.useAll(files, method, seen => work(seen.map(({ picture }) => picture))),
+    )
     return signal === undefined ? job : unlessAborted(job, signal)
   }
 

@@ -20,15 +20,15 @@ export interface Message {
 }
 
 export interface Asked {
-  /** Of the picture. */
-  readonly file: Uint8Array
+  /** Of the pictures. */
+  readonly files: readonly Uint8Array[]
   readonly question: string
-  /** Whether there is more in the prompt than the question and its picture. */
+  /** Whether there is more in the prompt than the question and its pictures. */
   readonly leftOut: readonly ('system messages' | 'earlier messages')[]
 }
 
 /**
- * The question of the last message, about its picture or else the newest one before.
+ * The question of the last message, about its pictures or else those of the newest message before that has any.
  *
  * @throws InvalidPromptError, UnsupportedFunctionalityError
  */
@@ -49,22 +49,13 @@ function readMessages(messages: readonly Message[]): Asked {
   checkQuestion(question)
   const shown = messages.findLast(message => picturesOf(message).length > 0)
   if (shown === undefined) throw new InputError('no message has a picture. Give one as an image part.')
-  return { file: fileOf(onlyPictureOf(shown)), question, leftOut: leftOutOf(messages, shown) }
+  return { files: picturesOf(shown).map(fileOf), question, leftOut: leftOutOf(messages, shown) }
 }
 
 function refuseOtherFiles(message: Message): void {
   const other = partsOf(message).find(part => part.type === 'file' && !isPicture(part))
   if (other === undefined) return
   throw new UnsupportedFunctionalityError({ functionality: `files of type ${other.mediaType}` })
-}
-
-function onlyPictureOf(message: Message): Part {
-  const [picture, ...others] = picturesOf(message)
-  if (others.length === 0) return picture as Part
-  throw new UnsupportedFunctionalityError({
-    functionality: 'several pictures in a message',
-    message: `a message has ${others.length + 1} pictures, and a question is about one. Ask about each in a message of its own.`,
-  })
 }
 
 function leftOutOf(messages: readonly Message[], shown: Message): Asked['leftOut'] {

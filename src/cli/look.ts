@@ -8,7 +8,8 @@ export function lookCommand(signal: AbortSignal): Command {
     .description('Show where the model looks for a question, and the crop; no answer')
     .action(async (image: string, question: string | undefined, flags: LookFlags) => {
       const { run } = await import('./run.ts')
-      const work = (picture: Picture, text: string, options: LookOptions) => picture.look(text, options)
-      return run({ image, question, flags, signal, work })
+      const work = ([picture]: readonly Picture[], text: string, options: LookOptions) =>
+        (picture as Picture).look(text, options)
+      return run({ images: [image], question, flags, signal, work })
     })
 }

@@ -6,16 +6,26 @@ import type { Saved } from './save.ts'
 export const toJson = (look: Look | Answer): string =>
   JSON.stringify({
     ...look,
-    importance: look.importance && plainMap(look.importance),
-    timings: roundedTimings(look.timings),
+    ...asPlain(look),
+    ...('others' in look && { others: look.others.map(other => ({ ...other, ...asPlain(other) })) }),
   })
+
+const asPlain = ({ importance, timings }: Look) => ({
+  importance: importance && plainMap(importance),
+  timings: roundedTimings(timings),
+})
 
 /** A few aligned lines for one question. */
 export function toText(look: Look | Answer, saved: Saved): string {
   const lines: [label: string, text: string][] = [['question', look.question]]
+  const others = 'others' in look ? look.others : []
+  const hasCrop = [look, ...others].some(({ crop }) => crop !== null)
   if ('plainAnswer' in look) lines.push(['plain answer', look.plainAnswer])
-  if (look.method !== 'none' || look.crop !== null) lines.push(['crop', describeCrop(look)])
-  if ('answer' in look && look.crop !== null) lines.push(['with the crop', look.answer])
+  if (look.method !== 'none' || hasCrop) lines.push(['crop', describeCrop(look)])
+  if (look.method !== 'none')
+    for (const [i, other] of others.entries()) lines.push([`of picture ${i + 2}`, describeCrop(other)])
+  if ('answer' in look && hasCrop)
+    lines.push([others.length === 0 ? 'with the crop' : 'with the crops', look.answer])
   if (saved.map !== null) lines.push(['map', saved.map])
   if (saved.crop !== null) lines.push(['crop saved', saved.crop])
   lines.push(['time', describeTime(look.timings)])

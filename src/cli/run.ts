@@ -1,8 +1,9 @@
 import { InvalidArgumentError } from 'commander'
 import { decodeImage } from '../image/decode-node.ts'
+import type { Image } from '../image/image.ts'
 import type { OpenProgress } from '../load.ts'
 import { checkQuestion, type LookOptions, type Parts } from '../options.ts'
-import type { Look, Picture } from '../picture.ts'
+import type { Answer, Look, Picture } from '../picture.ts'
 import { ViCrop } from '../vicrop.ts'
 import { namedLayers } from './layers-file.ts'
 import { type LookFlags, openOptions } from './options.ts'
@@ -11,16 +12,21 @@ import { bar, openingLine, type Progress, startProgress } from './progress.ts'
 import { checkFiles, saveFiles } from './save.ts'
 
 export interface Job {
-  readonly image: string
+  /** The picture, and those that are asked about with it. */
+  readonly images: readonly string[]
   readonly question: string | undefined
   readonly flags: LookFlags
   readonly signal: AbortSignal
   /** One question's work: `look` or `ask`. */
-  readonly work: (picture: Picture, question: string, options: LookOptions) => Promise<Look>
+  readonly work: (
+    pictures: readonly Picture[],
+    question: string,
+    options: LookOptions,
+  ) => Promise<Look | Answer>
 }
 
-/** Opens the model, sees the picture once, and does the work for every question, printing each as it is done. */
-export async function run({ image, question, flags, signal, work }: Job): Promise<void> {
+/** Opens the model, sees each picture once, and does the work for every question, printing each as it is done. */
+export async function run({ images, question, flags, signal, work }: Job): Promise<void> {
   const questions = [...(question === undefined ? [] : [question]), ...(flags.question ?? [])]
   if (questions.length === 0) {
     throw new InvalidArgumentError('no question. Give one after the picture, or with --question.')
@@ -29,11 +35,13 @@ export async function run({ image, question, flags, signal, work }: Job): Promis
   await checkFiles(flags)
   const progress = startProgress('reading the picture')
   try {
-    const pixels = await decodeImage(image)
+    const decoded: Image[] = []
+    for (const image of images) decoded.push(await decodeImage(image))
     progress.say('opening the model')
     await using vicrop = await openModel(flags, progress, signal)
     progress.say('encoding the picture')
-    using picture = await vicrop.see(pixels, { signal, method: flags.method })
+    const pictures: Picture[] = []
+    for (const image of decoded) pictures.push(await vicrop.see(image, { signal, method: flags.method }))
     const layers = await namedLayers(flags, vicrop.layerCount)
     const options: LookOptions = {
       method: flags.method,
@@ -48,8 +56,8 @@ export async function run({ image, question, flags, signal, work }: Job): Promis
       const nthOf = questions.length === 1 ? '' : `question ${nth + 1} of ${questions.length}: `
       const onProgress = (stage: string, parts?: Parts): void =>
         progress.say(`${nthOf}${stage}${parts === undefined ? '' : ` ${bar(parts.done, parts.total)}`}`)
-      const result = await work(picture, text, { ...options, onProgress })
-      const saved = await saveFiles(picture.image, result, flags, nth, questions.length)
+      const result = await work(pictures, text, { ...options, onProgress })
+      const saved = await saveFiles(decoded[0] as Image, result, flags, nth, questions.length)
       print(flags.json ? toJson(result) : `${nth > 0 ? '\n' : ''}${toText(result, saved)}`, progress)
     }
   } finally {

@@ -1,8 +1,9 @@
+import type { Picture } from '../picture.ts'
 import { askedHere } from './conversation.ts'
 import { errorBody, toApiError } from './errors.ts'
 import { type EventStream, eventStream } from './event-stream.ts'
 import { withDefaults } from './look-defaults.ts'
-import { described } from './looked.ts'
+import { describedAll } from './looked.ts'
 import {
   answerRequest,
   chunk,
@@ -13,6 +14,7 @@ import {
   refuseNotDone,
   usageChunk,
 } from './openai.ts'
+import type { Seen } from './pictures.ts'
 import { note, readJson, requireModel, respondingTo, type Serving, type ServingContext } from './serving.ts'
 
 /** `POST /v1/chat/completions`, answered by the model here. */
@@ -23,8 +25,9 @@ export function chat(c: ServingContext, serving: Serving): Promise<Response> {
     const request = parse(answerRequest, body.value)
     requireModel(request.model, model)
     refuseNotDone(request)
-    const { question, url } = askedHere(request.messages)
-    const file = await readImage(url, signal)
+    const { question, urls } = askedHere(request.messages)
+    const files: Uint8Array[] = []
+    for (const url of urls) files.push(await readImage(url, signal))
     const { map = false, plain = true, ...look } = withDefaults(request.vicrop ?? {}, defaults)
     const head = newHead(model)
     const pieces = request.stream ? streamedAnswer(head, respond) : null
@@ -39,10 +42,12 @@ export function chat(c: ServingContext, serving: Serving): Promise<Response> {
     }
     try {
       const [answer, vicrop] = await compute(() =>
-        pictures.use(file, look.method, async (picture, wasKept) => {
-          const answer = await picture.ask(question, options)
-          note(c, serving, answer, wasKept)
-          return [answer, await described(answer, picture.image, map)] as const
+        pictures.useAll(files, look.method, async seen => {
+          const [picture, ...others] = seen.map(({ picture }) => picture) as [Picture, ...Picture[]]
+          const answer = await picture.ask(question, { ...options, others })
+          const looks = [answer, ...answer.others].map((look, i) => ({ look, ...(seen[i] as Seen) }))
+          note(c, serving, ...looks)
+          return [answer, await describedAll(looks, map)] as const
         }),
       )
       if (pieces === null) return respond(Response.json(completion(head, answer, vicrop)))

@@ -15,23 +15,16 @@ export interface Asked {
   readonly question: string
   /** Which of the messages that is. */
   readonly message: number
-  /** The last picture in it, or else the last one before it. */
-  readonly picture: PicturePlace | null
-  /** How many pictures that message has. */
-  readonly pictures: number
+  /** Those of the user's last message that has any. */
+  readonly pictures: readonly PicturePlace[]
 }
 
 /** null where the user says nothing. */
 export function askedOf(messages: readonly Message[]): Asked | null {
   const message = messages.findLastIndex(({ role }) => role === 'user')
   if (message === -1) return null
-  const pictures = messages.slice(0, message + 1).flatMap(picturesIn)
-  return {
-    question: textOf(messages[message] as Message),
-    message,
-    picture: pictures.at(-1) ?? null,
-    pictures: pictures.filter(picture => picture.message === message).length,
-  }
+  const pictures = messages.map(picturesIn).findLast(({ length }) => length > 0) ?? []
+  return { question: textOf(messages[message] as Message), message, pictures }
 }
 
 function textOf({ content }: Message): string {
@@ -49,11 +42,14 @@ function picturesIn({ role, content }: Message, message: number): PicturePlace[]
 
 const partTypes = ['text', 'image_url']
 
+/** How many pictures of a message are looked at. */
+export const maxPicturesAsked = 8
+
 /**
- * What is asked of the model here, which looks at one picture.
- * @throws ApiError 400 for a conversation that asks nothing, about no picture, or about several
+ * What is asked of the model here.
+ * @throws ApiError 400 for a conversation that asks nothing, about no picture, or about too many
  */
-export function askedHere(messages: readonly Message[]): { question: string; url: string } {
+export function askedHere(messages: readonly Message[]): { question: string; urls: readonly string[] } {
   const asked = askedOf(messages)
   if (asked === null) throw badRequest('messages: none is of the role "user". Ask something.', 'messages')
   const param = `messages.${asked.message}.content`
@@ -62,9 +58,13 @@ export function askedHere(messages: readonly Message[]): { question: string; url
   if (strange)
     throw badRequest(`${param}: a part is of type "${strange.type}", take text and image_url.`, param)
   if (asked.question.trim() === '') throw badRequest(`${param}: has no text. Ask something.`, param)
-  if (asked.picture === null)
+  const { question, pictures } = asked
+  if (pictures.length === 0)
     throw badRequest('messages: have no picture. Send one as a part of type image_url.', 'messages')
-  if (asked.pictures > 1)
-    throw badRequest(`${param}: ${asked.pictures} pictures, the model looks at one. Send one.`, param)
-  return { question: asked.question, url: asked.picture.url }
+  if (pictures.length > maxPicturesAsked)
+    throw badRequest(
+      `messages: a message has ${pictures.length} pictures, at most ${maxPicturesAsked} are taken. Send fewer.`,
+      'messages',
+    )
+  return { question, urls: pictures.map(({ url }) => url) }
 }

@@ -13,16 +13,23 @@ export const cropPart = async (image: Image, crop: Box): Promise<Part> => ({
 export type Part = Exclude<Message['content'], string | null | undefined>[number]
 
 /**
- * A conversation with a crop right after the picture that it is of; where that stands in an earlier message, at the start of
- * the last one. So all that came before that one stays as it was, and with it what the upstream server has cached.
+ * A conversation with each crop right behind the picture that it is of; where the pictures stand in an earlier message, at the
+ * start of the last one. So all that came before that one stays as it was, and with it what the upstream server has cached.
+ *
+ * @param crops of each picture that is asked about; null: none
  */
-export function withCrop<T extends Message>(messages: readonly T[], asked: Asked, crop: Part): T[] {
-  const { message: last, picture } = asked
-  const at = picture?.message === last ? picture.part + 1 : 0
+export function withCrops<T extends Message>(
+  messages: readonly T[],
+  { message: last, pictures }: Asked,
+  crops: readonly (Part | null)[],
+): T[] {
+  const isOwn = pictures.every(({ message }) => message === last)
+  const cropOf = (part: number): Part | null => crops[pictures.findIndex(one => one.part === part)] ?? null
   return messages.map((message, i) => {
     if (i !== last) return message
     const { content } = message
     const parts = Array.isArray(content) ? content : [{ type: 'text', text: content ?? '' }]
-    return { ...message, content: parts.toSpliced(at, 0, crop) }
+    const withOwn = isOwn ? parts.flatMap((part, i) => [part, cropOf(i)]) : [...crops, ...parts]
+    return { ...message, content: withOwn.filter(part => part !== null) }
   })
 }

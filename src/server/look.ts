@@ -18,7 +18,7 @@ export function look(c: ServingContext, serving: Serving): Promise<Response> {
     const facts = await compute(() =>
       pictures.use(file, options.method, async (picture, wasKept) => {
         const found = await picture.look(question, options)
-        note(c, serving, found, wasKept)
+        note(c, serving, { look: found, wasKept })
         const facts = await described(found, picture.image, map)
         if (!layerMaps) return facts
         const maps = await picture.relativeAttention(question, { layers: 'all', signal })

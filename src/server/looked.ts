@@ -1,7 +1,7 @@
 import { encodePng } from '../image/decode-node.ts'
 import type { Image } from '../image/image.ts'
 import { enlargedOverlay } from '../image/overlay.ts'
-import type { Answer, Look } from '../picture.ts'
+import type { Answer, Look, Picture } from '../picture.ts'
 import { plainMap, roundedTimings } from '../plain.ts'
 import type { MapForm } from './openai.ts'
 
@@ -27,6 +27,17 @@ export async function described(
     ...(map === 'png' && { map: importance && (await pngUrl(enlargedOverlay(image, importance, crop))) }),
     timings: roundedTimings(look.timings),
   }
+}
+
+/** The same of several, the others within the first. */
+export async function describedAll(
+  looks: readonly { readonly look: Look | Answer<string | null>; readonly picture: Picture }[],
+  map: MapForm,
+): Promise<object> {
+  const [first, ...others] = await Promise.all(
+    looks.map(({ look, picture }) => described(look, picture.image, map)),
+  )
+  return { ...first, ...(others.length > 0 && { others }) }
 }
 
 export const pngUrl = async (image: Image): Promise<string> =>

@@ -20,6 +20,12 @@ export interface Seeing {
   see(image: Image, options: { readonly method?: Method }): Promise<Picture>
 }
 
+/** A picture, and whether it was kept. */
+export interface Seen {
+  readonly picture: Picture
+  readonly wasKept: boolean
+}
+
 /** A picture that is in use, or kept, or both. */
 interface Entry {
   readonly picture: Promise<Picture>
@@ -87,6 +93,18 @@ export class Pictures {
       entry.users--
       await this.#settle(key, entry)
     }
+  }
+
+  /** The same with several, in their order. */
+  useAll<T>(
+    [file, ...files]: readonly Uint8Array[],
+    method: Method,
+    work: (seen: readonly Seen[]) => Promise<T>,
+  ): Promise<T> {
+    if (file === undefined) return work([])
+    return this.use(file, method, (picture, wasKept) =>
+      this.useAll(files, method, others => work([{ picture, wasKept }, ...others])),
+    )
   }
 
   async #see(file: Uint8Array, method: Method): Promise<Picture> {

@@ -1,11 +1,12 @@
 import { z } from 'zod'
-import { type Asked, askedOf } from './conversation.ts'
-import { cropPart, withCrop } from './crop-part.ts'
+import { type Asked, askedOf, maxPicturesAsked } from './conversation.ts'
+import { cropPart, withCrops } from './crop-part.ts'
 import { toApiError } from './errors.ts'
 import { withDefaults } from './look-defaults.ts'
-import { described } from './looked.ts'
+import { describedAll } from './looked.ts'
 import { chatRequest, type Message, parse, vicropField } from './openai.ts'
-import { type JsonBody, note, readJson, type Serving, type ServingContext } from './serving.ts'
+import type { Seen } from './pictures.ts'
+import { type JsonBody, type Noted, note, readJson, type Serving, type ServingContext } from './serving.ts'
 import type { Upstream } from './upstream.ts'
 import { streamed, whole } from './upstream-response.ts'
 import type { Turn } from './work.ts'
@@ -75,17 +76,22 @@ async function look(
   const { map = false, plain: _, ...options } = withDefaults(request?.vicrop ?? {}, defaults)
   const reason = reasonNotToLook(asked, options)
   if (reason !== null) return asItCame({ crop: null, cropReason: reason })
-  const { question, picture: place } = asked as Asked
-  const file = await readImage(place?.url as string, signal)
+  const { question, pictures: places } = asked as Asked
+  const files: Uint8Array[] = []
+  for (const { url } of places) files.push(await readImage(url, signal))
   return compute(() =>
-    pictures.use(file, options.method, async (picture, wasKept) => {
-      const found = await picture.look(question, { ...options, signal })
-      note(c, serving, found, wasKept)
-      const vicrop = await described(found, picture.image, map)
-      if (found.crop === null) return asItCame(vicrop)
+    pictures.useAll(files, options.method, async seen => {
+      const looks: (Seen & Noted)[] = []
+      for (const one of seen)
+        looks.push({ ...one, look: await one.picture.look(question, { ...options, signal }) })
+      note(c, serving, ...looks)
+      const vicrop = await describedAll(looks, map)
+      const crops = await Promise.all(
+        looks.map(({ look, picture }) => look.crop && cropPart(picture.image, look.crop)),
+      )
+      if (crops.every(crop => crop === null)) return asItCame(vicrop)
       const { messages } = body.value as { messages: Message[] }
-      const crop = await cropPart(picture.image, found.crop)
-      return { body: forwarded(body, model, withCrop(messages, asked as Asked, crop)), vicrop }
+      return { body: forwarded(body, model, withCrops(messages, asked as Asked, crops)), vicrop }
     }),
   )
 }
@@ -94,7 +100,8 @@ function reasonNotToLook(
   asked: Asked | null,
   { method, crop }: { method: string; crop?: unknown },
 ): string | null {
-  if (asked?.picture == null) return 'no picture'
+  if (asked === null || asked.pictures.length === 0) return 'no picture'
+  if (asked.pictures.length > maxPicturesAsked) return 'too many pictures'
   if (asked.question.trim() === '') return 'no question'
   return method === 'none' && typeof crop !== 'object' ? 'method none' : null
 }

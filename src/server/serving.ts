@@ -95,16 +95,26 @@ export function requireModel(asked: string, served: string): void {
   })
 }
 
-/** Counts a look, and notes for the log what is in it, without what picture and question show. */
+/** A look at a picture, and whether that had been encoded for an earlier request. */
+export interface Noted {
+  readonly look: Look | Answer<string | null>
+  readonly wasKept: boolean
+}
+
+/** Counts the looks of a request, and notes for the log what is in them, without what pictures and question show. */
 export function note(
   c: ServingContext,
   { metrics }: Pick<Serving, 'metrics'>,
-  look: Look | Answer<string | null>,
-  wasKept: boolean,
+  ...looks: readonly Noted[]
 ): void {
-  metrics.looked(look, wasKept)
+  for (const { look, wasKept } of looks) metrics.looked(look, wasKept)
+  const [first, ...others] = looks.map(logged)
+  c.set('looked', { ...first, ...(others.length > 0 && { others }) })
+}
+
+function logged({ look, wasKept }: Noted): object {
   const { method, image, crop, cropReason } = look
   const usage = 'usage' in look ? look.usage : undefined
   const picture = `${image.width}x${image.height}`
-  c.set('looked', { method, picture, wasKept, crop: cropReason ?? crop, ...usage })
+  return { method, picture, wasKept, crop: cropReason ?? crop, ...usage }
 }

@@ -47,6 +47,20 @@ describe.each(sdks)('AI SDK %s', (_, { generateText, streamText }) => {
     expect(metadata).toEqual({ ...facts, plainAnswer: null })
   })
 
+  it('is given an answer about several pictures, and where the model looked in each', async () => {
+    await using library = await ViCrop.open()
+    using first = await library.see(file(picture))
+    using second = await library.see(file('006.webp'))
+    const together = await first.ask(question, { others: [second], plain: false })
+    const result = await ask([user(image(file(picture)), text(question), image(file('006.webp')))])
+    expect(result.text).toBe(together.answer)
+    expect(result.usage.inputTokens).toBe(together.usage.promptTokens)
+    expect(result.providerMetadata?.vicrop).toMatchObject({
+      crop: together.crop,
+      others: [{ crop: together.others[0]?.crop }],
+    })
+  })
+
   it('is given the plain answer too if it asks for that', async () => {
     const { text, providerMetadata } = await askOf(file(picture), {
       providerOptions: { vicrop: { plain: true } },
@@ -131,7 +145,7 @@ describe.each(sdks)('AI SDK %s', (_, { generateText, streamText }) => {
       { system: 'Be brief.' },
     )
     expect(answer).toBe(expected.answer)
-    const details = 'Only the last question is put to the model, with its picture.'
+    const details = 'Only the last question is put to the model, with its pictures.'
     expect(warnings).toEqual([
       { type: 'unsupported', feature: 'system messages', details },
       { type: 'unsupported', feature: 'earlier messages', details },
@@ -199,11 +213,6 @@ describe.each(sdks)('AI SDK %s', (_, { generateText, streamText }) => {
     })
 
     test.each<[string, Exclude<UserContent, string>, string]>([
-      [
-        'two pictures in a message',
-        [image(file(picture)), image(file('006.webp'))],
-        'a message has 2 pictures, and a question is about one. Ask about each in a message of its own.',
-      ],
       [
         'a document',
         [{ type: 'file', data: new Uint8Array(10), mediaType: 'application/pdf' }],

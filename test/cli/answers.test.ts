@@ -33,8 +33,11 @@ const json = async (...args: string[]): Promise<Record<string, unknown>> => {
 const withoutTimings = ({ timings: _, ...facts }: Record<string, unknown>): Record<string, unknown> => facts
 
 /** What the library answers, as JSON has it. */
-const asJson = ({ importance, timings: _, ...facts }: Look): Record<string, unknown> => ({
+const asJson = ({ importance, timings: _, ...facts }: Look | Answer): Record<string, unknown> => ({
   ...facts,
+  ...('others' in facts && {
+    others: facts.others.map(other => ({ ...asJson(other), timings: expect.any(Object) })),
+  }),
   importance: importance && {
     ...importance,
     values: Array.from(importance.values, value => Number(value.toPrecision(7))),
@@ -65,6 +68,7 @@ describe('vicrop ask --json', () => {
       'layers',
       'method',
       'model',
+      'others',
       'plainAnswer',
       'question',
       'target',
@@ -75,6 +79,19 @@ describe('vicrop ask --json', () => {
     expect(Object.keys(object.importance as object)).toEqual(['rows', 'columns', 'values', 'geometry'])
     expect(Object.values(object.timings as object).every(ms => ms > 0)).toBe(true)
     expect(withoutTimings(object)).toEqual(asJson(answers.get(first) as Answer))
+  })
+
+  it('answers about several pictures, and says where it looked in each', async () => {
+    const [one, two] = [await library.see(picture), await library.see(picturePath('tall'))]
+    const together = await one.ask(first, { others: [two] })
+    const args = ['ask', picture, first, '--image', picturePath('tall')]
+    expect(withoutTimings(await json(...args))).toEqual(asJson(together))
+    const { stdout } = await vicrop([...args, '--model', model])
+    const [own, other] = [together.crop, together.others[0]?.crop].map(
+      crop => `${crop?.x},${crop?.y} ${crop?.width}x${crop?.height} (rel-att, layer 1)`,
+    )
+    expect(stdout).toContain(`\ncrop            ${own}\nof picture 2    ${other}\n`)
+    expect(stdout).toContain(`\nwith the crops  ${together.answer}\n`)
   })
 
   it('answers several questions in their order as each alone, a line and a file each', async () => {
@@ -129,7 +146,7 @@ describe('vicrop ask --json', () => {
 
 describe('vicrop look --json', () => {
   it('prints what ask prints without the answers', async () => {
-    const { answer, plainAnswer, usage, finishReason, ...look } = asJson(answers.get(first) as Answer)
+    const { answer, plainAnswer, others, usage, finishReason, ...look } = asJson(answers.get(first) as Answer)
     expect(withoutTimings(await json('look', picture, first))).toEqual(look)
   })
 

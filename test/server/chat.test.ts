@@ -114,6 +114,29 @@ describe('an answer', () => {
     expect(events[1].choices[0].delta.content).toBe(field.plainAnswer)
   })
 
+  it('about several pictures is that of the library, streamed too, and says where it looked in each', async () => {
+    using wide = await vicrop.see(picturePath('wide'))
+    using tall = await vicrop.see(picturePath('tall'))
+    const together = await wide.ask(question, { others: [tall] })
+    const content = [
+      ...['wide', 'tall'].map(name => ({ type: 'image_url', image_url: { url: dataUrl(fileOf(name)) } })),
+      { type: 'text', text: question },
+    ]
+    const messages = [{ role: 'user', content }]
+    const { choices, usage, vicrop: field } = await answered({ messages, vicrop: { map: 'png' } })
+    expect(choices[0].message.content).toBe(together.answer)
+    expect(usage.prompt_tokens).toBe(together.usage.promptTokens)
+    const map = expect.stringMatching(/^data:image\/png/)
+    const { crop, plainAnswer } = together
+    expect(field).toMatchObject({ crop, plainAnswer, map, others: [{ crop: together.others[0]?.crop, map }] })
+    const events = await eventsOf(await ask(app, { messages, stream: true }))
+    const pieces = events.slice(0, -2).map(({ choices }: Body) => choices[0].delta.content)
+    expect(pieces.join('')).toBe(together.answer)
+    // In a conversation that goes on, without sending them again.
+    const later = [...messages, { role: 'assistant', content: 'red' }, { role: 'user', content: question }]
+    expect((await answered({ messages: later })).choices[0].message.content).toBe(together.answer)
+  })
+
   it('says that it was cut, and counts its tokens', async () => {
     for (const limit of ['max_tokens', 'max_completion_tokens']) {
       const { choices, usage } = await answered({ [limit]: 2 })

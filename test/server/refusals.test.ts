@@ -46,7 +46,7 @@ describe('a chat request is refused, in the form of the OpenAI API, that', () =>
     ],
     ['asks nothing', user(wide), /^messages\.0\.content: has no text/, 'messages.0.content'],
     ['asks spaces', user(wide, { type: 'text', text: ' ' }), /has no text/, 'messages.0.content'],
-    ['has two pictures', user(wide, wide, text), /2 pictures, the model looks at one/, 'messages.0.content'],
+    ['has nine pictures', user(...Array(9).fill(wide), text), /9 pictures, at most 8 are taken/, 'messages'],
     ['has sound', user(wide, text, { type: 'input_audio' }), /"input_audio"/, 'messages.0.content'],
     ['wants several', { n: 2 }, /^n: not supported/, 'n'],
     ['wants tools', { tools: [{ type: 'function' }] }, /^tools: not supported/, 'tools'],
