@@ -2,12 +2,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
 import OpenAI from 'openai'
 
 const args = ['dist/cli/main.js', 'serve', '--port', '0', '--log-level', 'warn']
 const server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-const [line] = await once(server.stdout, 'data')
-const client = new OpenAI({ baseURL: `${line}`.trim().split(' ').at(-1), apiKey: 'none' })
+process.once('exit', () => server.kill())
+const [line] = await once(createInterface(server.stdout), 'line')
+const client = new OpenAI({ baseURL: line.split(' ').at(-1), apiKey: 'none' })
 
 const picture = await readFile('demo/pictures/006.webp', 'base64')
 const content = [
@@ -22,4 +24,4 @@ const { choices, vicrop } = await client.chat.completions.create({
 console.log(`alone          ${vicrop.plainAnswer}`)
 console.log(`crop           ${JSON.stringify(vicrop.crop ?? vicrop.cropReason)}`)
 console.log(`with the crop  ${choices[0].message.content}`)
-server.kill('SIGTERM')
+server.kill()
