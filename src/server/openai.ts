@@ -60,9 +60,18 @@ export const lookRequest = lookSchema.extend({
 export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const read = schema.safeParse(value)
   if (read.success) return read.data
-  const { path, message } = read.error.issues[0] as z.core.$ZodIssue
+  const { path, message } = closest(read.error.issues[0] as z.core.$ZodIssue)
   const param = path.join('.')
   throw badRequest(`${param === '' ? 'the body' : param}: ${message}`, param)
+}
+
+/** Where a value may be one of several, what is wrong with the one that it is most of. */
+function closest(issue: z.core.$ZodIssue): Pick<z.core.$ZodIssue, 'path' | 'message'> {
+  if (issue.code !== 'invalid_union') return issue
+  const inner = issue.errors.flatMap(([first]) => (first === undefined ? [] : [closest(first)]))
+  const [deepest] = inner.toSorted((a, b) => b.path.length - a.path.length)
+  if (deepest === undefined || deepest.path.length === 0) return issue
+  return { path: [...issue.path, ...deepest.path], message: deepest.message }
 }
 
 /** What is not done here, with the values that ask for nothing of it. */

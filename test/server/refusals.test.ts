@@ -46,6 +46,18 @@ describe('a chat request is refused, in the form of the OpenAI API, that', () =>
     ],
     ['asks nothing', user(wide), /^messages\.0\.content: has no text/, 'messages.0.content'],
     ['asks spaces', user(wide, { type: 'text', text: ' ' }), /has no text/, 'messages.0.content'],
+    [
+      'has a part that is none',
+      user({ type: 'image_url', image_url: { url: 7 } }, text),
+      /^messages\.0\.content\.0\.image_url\.url: .*expected string/,
+      'messages.0.content.0.image_url.url',
+    ],
+    [
+      'has a content that is none',
+      { messages: [{ role: 'user', content: 7 }] },
+      /^messages\.0\.content: Invalid input$/,
+      'messages.0.content',
+    ],
     ['has nine pictures', user(...Array(9).fill(wide), text), /9 pictures, at most 8 are taken/, 'messages'],
     ['has sound', user(wide, text, { type: 'input_audio' }), /"input_audio"/, 'messages.0.content'],
     ['wants several', { n: 2 }, /^n: not supported/, 'n'],
