@@ -66,7 +66,7 @@ export interface Answer<Plain extends string | null = string> extends Look, Endi
   readonly answer: string
   /** From the picture alone, or the pictures; null where it was left out, and there is a crop. */
   readonly plainAnswer: Plain
-  /** The looks at the further pictures of the question. */
+  /** The looks at the further pictures of the question, each with its own timings. */
   readonly others: readonly Look[]
 }
 

@@ -1,5 +1,6 @@
 import type { Answer, Look } from '../picture.ts'
 import { plainMap, roundedTimings } from '../plain.ts'
+import type { Timings } from '../timer.ts'
 import type { Saved } from './save.ts'
 
 /** The JSON object of one question: the keys of the library's result, with the map's values as plain numbers. */
@@ -28,7 +29,7 @@ export function toText(look: Look | Answer, saved: Saved): string {
     lines.push([others.length === 0 ? 'with the crop' : 'with the crops', look.answer])
   if (saved.map !== null) lines.push(['map', saved.map])
   if (saved.crop !== null) lines.push(['crop saved', saved.crop])
-  lines.push(['time', describeTime(look.timings)])
+  lines.push(['time', describeTime([look, ...others].map(({ timings }) => timings))])
   return labelled(lines)
 }
 
@@ -97,10 +98,14 @@ function describeMap({ method, layers, connectorLayers, variant, blocks }: Look)
   return parts.join(', ')
 }
 
-function describeTime(timings: Readonly<Record<string, number>>): string {
-  const { totalMs = 0, ...stages } = timings
+/** @param all of each picture */
+function describeTime(all: readonly Timings[]): string {
+  const sums: Record<string, number> = {}
+  for (const [name, ms] of all.flatMap(timings => Object.entries(timings)))
+    sums[name] = (sums[name] ?? 0) + ms
+  const { totalMs = 0, ...stages } = sums
   const parts = Object.entries(stages).map(([name, ms]) => `${stageNames[name] ?? name} ${seconds(ms)}`)
-  return `${seconds(totalMs + (timings.encodeMs ?? 0))} s (${parts.join(', ')})`
+  return `${seconds(totalMs + (stages.encodeMs ?? 0))} s (${parts.join(', ')})`
 }
 
 const stageNames: Readonly<Record<string, string>> = {
