@@ -5,46 +5,54 @@ import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const types: Readonly<Record<string, string>> = {
+  '.css': 'text/css',
   '.html': 'text/html',
   '.js': 'text/javascript',
   '.json': 'application/json',
   '.mjs': 'text/javascript',
+  '.svg': 'image/svg+xml',
   '.wasm': 'application/wasm',
+  '.webp': 'image/webp',
 }
 
-const repository = fileURLToPath(new URL('../..', import.meta.url))
+export const repository = fileURLToPath(new URL('../..', import.meta.url))
 
 export interface Site {
   readonly origin: string
+  close(): Promise<unknown>
+}
+
+export interface FileSite extends Site {
   /** Answers instead of the files, where it returns true. */
   intercept: (request: IncomingMessage, response: ServerResponse) => boolean
-  close(): void
 }
 
 /**
- * Serves the folder of a built page, and behind it the repository's own files.
+ * Serves the files of a folder, and behind it those of others.
  *
  * @param isolated so that pages have threads
  */
-export async function serve(folder: string, { isolated = false } = {}): Promise<Site> {
-  const site = { intercept: () => false, origin: '', close: () => {} }
+export async function serve(folders: readonly string[], { isolated = false } = {}): Promise<FileSite> {
   const server = createServer((request, response) => {
     const { url = '/' } = request
     if (isolated) {
       response.setHeader('cross-origin-opener-policy', 'same-origin')
       response.setHeader('cross-origin-embedder-policy', 'require-corp')
     }
-    if ((site as Site).intercept(request, response)) return
+    if (site.intercept(request, response)) return
     const path = url === '/' ? '/index.html' : decodeURIComponent(url.split('?')[0] as string)
-    const file = [join(folder, path), join(repository, path)].find(one => existsSync(one))
+    const file = folders.map(folder => join(folder, path)).find(one => existsSync(one))
     if (file === undefined || !statSync(file).isFile()) response.writeHead(404).end()
     else sendFile(file, request, response)
   })
   await listening(server)
-  site.origin = `http://localhost:${(server.address() as AddressInfo).port}`
-  site.close = () => {
-    server.close()
-    server.closeAllConnections()
+  const site: FileSite = {
+    origin: `http://localhost:${(server.address() as AddressInfo).port}`,
+    intercept: () => false,
+    async close() {
+      server.close()
+      server.closeAllConnections()
+    },
   }
   return site
 }

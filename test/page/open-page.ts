@@ -1,46 +1,18 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import type { Page } from 'playwright-core'
+import { afterEach, expect } from 'vitest'
 import { decodeImage } from '../../src/image/decode-node.ts'
 import type { Image } from '../../src/image/image.ts'
-import { launch } from '../browser/browser.ts'
-import { pageFolder, type Site } from './sites.ts'
+import { useSite } from '../browser/browser.ts'
+import type { Site } from '../browser/server.ts'
 
-/** The page in a browser, opened anew for each test file; nothing that goes wrong in it is missed. */
+/** The page in a browser; nothing that goes wrong in it is missed. */
 export function usePage(start: () => Promise<Site>): () => Page {
-  const folder = mkdtempSync(join(tmpdir(), 'vicrop-page-'))
-  const errors: string[] = []
-  const elsewhere: string[] = []
-  let site: Site
-  let context: BrowserContext
-  let page: Page
-  beforeAll(async () => {
-    if (!existsSync(join(pageFolder, 'index.html')))
-      throw new Error('the page is not built: npm run build:page')
-    site = await start()
-    context = await launch(folder, 'none', { width: 1400, height: 1000 })
-    page = await context.newPage()
-    page.on('console', message => message.type() === 'error' && errors.push(message.text()))
-    page.on('pageerror', error => errors.push(String(error)))
-    page.on('request', request => {
-      const { origin, protocol } = new URL(request.url())
-      if (origin !== site.origin && protocol !== 'data:' && !request.url().startsWith(`blob:${site.origin}`))
-        elsewhere.push(request.url())
-    })
-    await page.goto(site.origin)
-  }, 120_000)
+  const opened = useSite(start, { viewport: { width: 1400, height: 1000 } })
   afterEach(() => {
-    expect(errors.splice(0)).toEqual([])
-    expect(elsewhere.splice(0)).toEqual([])
+    const { errors, elsewhere } = opened()
+    expect([errors.splice(0), elsewhere.splice(0)]).toEqual([[], []])
   })
-  afterAll(async () => {
-    await context?.close()
-    await site?.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
-  return () => page
+  return () => opened().page
 }
 
 /** Longer than anything takes here, the runtime's start included, on a machine that does ten other things. */

@@ -18,7 +18,16 @@ export interface Running {
 }
 
 /** Starts a server on a free port, and ends it with the test. */
-export async function serve(
+export async function serve(...how: Parameters<typeof start>): Promise<Running> {
+  const running = await start(...how)
+  onTestFinished(async () => {
+    await running.stop('SIGKILL')
+  })
+  return running
+}
+
+/** Starts a server on a free port. */
+export async function start(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Running> {
@@ -27,10 +36,6 @@ export async function serve(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const ended = once(running, 'close') as Promise<[number | null, NodeJS.Signals | null]>
-  onTestFinished(async () => {
-    running.kill('SIGKILL')
-    await ended
-  })
   let [stdout, stderr] = ['', '']
   running.stderr.setEncoding('utf8').on('data', text => {
     stderr += text
