@@ -28,7 +28,7 @@ const adapters = {
   software: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
 }
 
-interface BrowserOptions {
+export interface BrowserOptions {
   readonly adapter?: keyof typeof adapters
   readonly viewport?: { readonly width: number; readonly height: number }
 }

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeImage } from '../../src/image/decode-node.ts'
-import { cropImage, type Image } from '../../src/image/image.ts'
+import { cropImage } from '../../src/image/image.ts'
 import { enlargedOverlay } from '../../src/image/overlay.ts'
 import { type Picture, ViCrop } from '../../src/index.ts'
 import { withoutBrowser } from '../browser/browser.ts'
 import type { Site } from '../browser/server.ts'
 import { answersOn, chooseExample, cropsOn, heatOn, patience, usePage } from './open-page.ts'
+import { difference, stepOfGlow } from './pictures.ts'
 import { servedSite, staticSite } from './sites.ts'
 
 const question = 'What is the date on the form?'
@@ -19,9 +20,6 @@ beforeAll(async () => {
   picture = await vicrop.see('demo/pictures/003.webp')
 })
 afterAll(() => vicrop.release())
-
-/** A map's values differ by a millionth between runtimes; where that is a step of the glow, colours do by this. */
-const stepOfGlow = 8
 
 describe.skipIf(withoutBrowser !== null).each<[string, () => Promise<Site>]>([
   ['wholly in the browser', staticSite],
@@ -114,9 +112,3 @@ describe.skipIf(withoutBrowser !== null).each<[string, () => Promise<Site>]>([
     expect(await answersOn(page)).toEqual([plainAnswer, answer])
   })
 })
-
-/** By how much the colours of two pictures differ at most; Infinity where their sizes do. */
-function difference(a: Image, b: Image): number {
-  if (a.width !== b.width || a.height !== b.height) return Number.POSITIVE_INFINITY
-  return a.data.reduce((most, value, i) => Math.max(most, Math.abs(value - b.data[i]!)), 0)
-}

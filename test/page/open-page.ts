@@ -2,12 +2,12 @@ import type { Page } from 'playwright-core'
 import { afterEach, expect } from 'vitest'
 import { decodeImage } from '../../src/image/decode-node.ts'
 import type { Image } from '../../src/image/image.ts'
-import { useSite } from '../browser/browser.ts'
+import { type BrowserOptions, useSite } from '../browser/browser.ts'
 import type { Site } from '../browser/server.ts'
 
 /** The page in a browser; nothing that goes wrong in it is missed. */
-export function usePage(start: () => Promise<Site>): () => Page {
-  const opened = useSite(start, { viewport: { width: 1400, height: 1000 } })
+export function usePage(start: () => Promise<Site>, options: BrowserOptions = {}): () => Page {
+  const opened = useSite(start, { viewport: { width: 1400, height: 1000 }, ...options })
   afterEach(() => {
     const { errors, elsewhere } = opened()
     expect([errors.splice(0), elsewhere.splice(0)]).toEqual([[], []])

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { repository, type Site, serve } from '../browser/server.ts'
+import { type FileSite, repository, type Site, serve } from '../browser/server.ts'
 import { start } from '../server/running.ts'
 
 /** The page as `npm run build:page` leaves it. */
 const pageFolder = join(repository, 'dist/page')
 
 /** The page's files and nothing more, as any host has them. */
-export async function staticSite(): Promise<Site> {
+export async function staticSite(): Promise<FileSite> {
   checkBuilt()
   return serve([pageFolder])
 }

@@ -4,6 +4,7 @@ import { Ask } from './ask.tsx'
 import { Examples } from './gallery.tsx'
 import { Header } from './header.tsx'
 import { MapControls } from './map-controls.tsx'
+import { gpuProblem } from './model.ts'
 import { picture, problem, shown, showPicture, work } from './questions.ts'
 import { Reproduce } from './reproduce.tsx'
 import { Stage } from './stage.tsx'
@@ -27,6 +28,11 @@ export function App() {
             </p>
           )}
           {picture.value !== null && <Answers />}
+          {gpuProblem.value !== null && (
+            <p class="note" role="alert">
+              WebGPU does not start, and WebAssembly answers instead: {gpuProblem}
+            </p>
+          )}
         </div>
         {shown.value !== null && (
           <div class="facts">

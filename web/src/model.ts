@@ -14,6 +14,8 @@ export const engine = signal<Engine | null>(null)
 /** How much of the model is there, 0 to 1. */
 export const openShare = signal(0)
 export const openProblem = signal<string | null>(null)
+/** Why WebAssembly computes, where WebGPU was chosen. */
+export const gpuProblem = signal<string | null>(null)
 
 export async function start(): Promise<void> {
   server.value = await findServer().catch(() => null)
@@ -42,6 +44,7 @@ effect(() => {
 async function open(chosen: Place, secret: string, signal: AbortSignal): Promise<void> {
   openProblem.value = null
   openShare.value = 0
+  if (chosen !== 'cpu') gpuProblem.value = null
   const onShare = (share: number): void => {
     openShare.value = share
   }
@@ -53,8 +56,16 @@ async function open(chosen: Place, secret: string, signal: AbortSignal): Promise
         : await openLocal(chosen === 'webgpu' ? 'webgpu' : 'cpu', onShare, signal)
     if (!signal.aborted) engine.value = opened
   } catch (error) {
-    if (!signal.aborted) openProblem.value = `The model cannot be opened: ${(error as Error).message}`
+    if (!signal.aborted) failed(chosen, (error as Error).message)
   }
+}
+
+/** An adapter is no promise that the runtime can use it. */
+function failed(chosen: Place, message: string): void {
+  if (chosen === 'webgpu') {
+    gpuProblem.value = message
+    place.value = 'cpu'
+  } else openProblem.value = `The model cannot be opened: ${message}`
 }
 
 /** The model, once one is open. */
