@@ -12,6 +12,12 @@ export async function staticSite(): Promise<FileSite> {
   return serve([pageFolder])
 }
 
+/** The same from a host whose headers let pages have threads. */
+export async function isolatedSite(): Promise<FileSite> {
+  checkBuilt()
+  return serve([pageFolder], { isolated: true })
+}
+
 /** `vicrop serve`, as a process. */
 export async function servedSite(): Promise<Site> {
   checkBuilt()
