@@ -19,9 +19,16 @@ export async function isolatedSite(): Promise<FileSite> {
 }
 
 /** `vicrop serve`, as a process. */
-export async function servedSite(): Promise<Site> {
+export const servedSite = (): Promise<Site> => served()
+
+/** The same for those alone who know a key. */
+export const keyedSite = (): Promise<Site> => served('--api-key', apiKey)
+
+export const apiKey = 'the-key-1'
+
+async function served(...args: string[]): Promise<Site> {
   checkBuilt()
-  const { url, stop } = await start()
+  const { url, stop } = await start(args)
   return { origin: url, close: stop }
 }
 

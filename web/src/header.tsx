@@ -74,7 +74,7 @@ function Key() {
       class="key"
       onSubmit={event => {
         event.preventDefault()
-        key.value = typed.value
+        key.value = typed.value.trim()
       }}
     >
       <input

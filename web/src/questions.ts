@@ -109,7 +109,8 @@ async function begin(
   try {
     await job(await openedEngine(signal), seen, signal)
   } catch (error) {
-    if (!signal.aborted) askProblem.value = (error as Error).message
+    // What is wrong with the model is said until one is open.
+    if (!signal.aborted && openProblem.value === null) askProblem.value = (error as Error).message
   }
   if (!signal.aborted) work.value = null
 }

@@ -91,6 +91,7 @@ const caller = (key: string) => async (path: string, body?: object, signal?: Abo
   })
   const said: unknown = await response.json().catch(() => null)
   if (response.ok) return said
+  if (response.status === 401) throw new Error('the server does not know this API key; give another.')
   const { error } = (said ?? {}) as { error?: { message?: string } }
   throw new Error(error?.message ?? `the server answers ${response.status}`)
 }
