@@ -23,8 +23,6 @@ const quotients: number[] = []
 for (let run = 0; run < runs; run++) {
   const profile = mkdtempSync(join(tmpdir(), 'vicrop-page-'))
   const context = await chromium.launchPersistentContext(profile, {
-    // vite's preview compresses what has a range as well.
-    extraHTTPHeaders: { 'accept-encoding': 'identity' },
     executablePath: '/usr/bin/chromium',
     headless: true,
     args: ['--no-sandbox', '--disable-quic', '--disable-background-networking', '--disable-gpu'],

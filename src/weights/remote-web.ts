@@ -88,6 +88,8 @@ function remembering<T>(ask: (name: string) => Promise<T>): (name: string) => Pr
 interface RemoteFile extends ByteSource, Download {
   /** Its beginning, with the header or some of it. */
   readonly first: Uint8Array
+  /** All of it, where no part could be had alone. */
+  readonly whole: Blob | null
 }
 
 /** What there is to know of a file before all of it is downloaded. */
@@ -96,16 +98,39 @@ async function inspectFile(
   address: URL,
   signal: AbortSignal | undefined,
 ): Promise<RemoteFile | null> {
-  const response = await ask(address, signal, { from: 0, length: FIRST_BYTES })
+  // Browsers take no part of a file that is compressed.
+  const response = await ask(address, signal, { from: 0, length: FIRST_BYTES }).catch(() =>
+    ask(address, signal),
+  )
   if (response === null) return null
-  const [size, version] = [sizeOf(response, file), versionOf(response)]
+  const size = sizeOf(response)
+  if (size === null) return readWhole(file, address, response, signal)
+  const version = versionOf(response)
   const first = await readRange(response, file, 0, Math.min(FIRST_BYTES, size))
   const read = async (offset: number, length: number): Promise<Uint8Array> => {
     if (offset + length <= first.length) return first.slice(offset, offset + length)
     const answer = await ask(address, signal, { from: offset, length })
     return answer === null ? new Uint8Array() : readRange(answer, file, offset, length)
   }
-  return { file, address, size, version, first, read }
+  return { file, address, size, version, first, read, whole: null }
+}
+
+/** A file that its server compresses, or whose size it does not tell, which is known once it is there. */
+async function readWhole(
+  file: string,
+  address: URL,
+  response: Response,
+  signal: AbortSignal | undefined,
+): Promise<RemoteFile | null> {
+  const isPart = response.status === 206
+  if (isPart) await response.body?.cancel().catch(() => {})
+  const answer = isPart ? await ask(address, signal) : response
+  if (answer === null) return null
+  const whole = await answer.blob().catch(error => {
+    throw cut(file, error)
+  })
+  const read = (offset: number, length: number): Promise<Uint8Array> => readPart(whole, file, offset, length)
+  return { file, address, size: whole.size, version: null, first: new Uint8Array(), read, whole }
 }
 
 /** Downloads what is not kept from an earlier time. */
@@ -117,7 +142,7 @@ async function bringFiles(
   let doneBytes = 0
   const brought = new Map<string, Blob>()
   for (const file of files) {
-    const kept = await findKept(file)
+    const kept = file.whole ?? (await findKept(file))
     signal?.throwIfAborted()
     const isKept = kept !== null && (await isOf(file, kept))
     if (isKept) doneBytes += kept.size
@@ -179,7 +204,9 @@ async function ask(address: URL, signal: AbortSignal | undefined, range?: Range)
     accept: 'application/json, application/octet-stream, text/plain',
     ...(range === undefined ? {} : { range: `bytes=${range.from}-${range.from + range.length - 1}` }),
   }
-  const request = { headers, cache: 'no-cache', ...(signal === undefined ? {} : { signal }) } as const
+  // Chromium would complete a part that it has kept by further parts, and take those for plain which come compressed.
+  const cache = range === undefined ? 'no-cache' : 'no-store'
+  const request = { headers, cache, ...(signal === undefined ? {} : { signal }) } as const
   const response = await fetch(address, request).catch(error => {
     throw new WeightsError(
       `${where}: cannot be reached (${oneLine(error.message)}); check the address, and that its server lets pages of other sites read it (CORS).`,
@@ -197,16 +224,13 @@ async function ask(address: URL, signal: AbortSignal | undefined, range?: Range)
   throw new WeightsError(`${where}: the server answers ${response.status}; ${remedy}.`)
 }
 
-/** Of the whole file, whatever part of it comes. */
-function sizeOf({ status, headers }: Response, name: string): number {
+/** Of the whole file, whatever part of it comes; null where that is not stated, or of what it is compressed to. */
+function sizeOf({ status, headers }: Response): number | null {
   const stated =
     status === 206
       ? /\/(\d{1,15})$/.exec(headers.get('content-range') ?? '')?.[1]
       : headers.get('content-length')
-  if (stated != null && headers.get('content-encoding') === null) return Number(stated)
-  throw new WeightsError(
-    `${name}: the server does not state its size; have it send Content-Length, uncompressed, and to other sites Content-Range.`,
-  )
+  return stated != null && headers.get('content-encoding') === null ? Number(stated) : null
 }
 
 function versionOf({ headers }: Response): string | null {

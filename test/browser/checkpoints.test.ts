@@ -6,6 +6,7 @@ import { ViCrop } from '../../src/index.ts'
 import { modelPath, picturePath, relativeError } from '../models/fixtures.ts'
 import { temporaryFolder } from '../weights/temporary.ts'
 import { usePage, withoutBrowser } from './browser.ts'
+import { forget, keptIn, opening } from './opening.ts'
 import type { UnderTest } from './page/page.ts'
 import { sendFile } from './server.ts'
 
@@ -21,47 +22,13 @@ describe.skipIf(withoutBrowser !== null)('a checkpoint', { timeout: 120_000 }, (
   /** Nothing is kept of an earlier test, and all files are served as they are. */
   beforeEach(async () => {
     const { page, site, errors } = opened()
-    await page.evaluate(async () => {
-      const root = await navigator.storage.getDirectory()
-      for await (const name of root.keys()) await root.removeEntry(name, { recursive: true })
-    })
+    await forget(page)
     site.intercept = () => false
     errors.length = 0
   })
 
-  /** What opening says, and how it went on. */
-  const open = (model = '/demo/model', abortAt = Number.POSITIVE_INFINITY) =>
-    opened().page.evaluate(
-      async ({ model, abortAt }) => {
-        const progress: { stage: string; doneBytes: number; totalBytes: number }[] = []
-        const controller = new AbortController()
-        const onProgress = (at: (typeof progress)[number]): void => {
-          progress.push(at)
-          if (at.doneBytes >= abortAt) controller.abort(new Error('changed my mind'))
-        }
-        const error = await vicrop.ViCrop.open(model, { signal: controller.signal, onProgress }).then(
-          async opened => {
-            await opened.release()
-            return null
-          },
-          (error: Error) => error.message,
-        )
-        return { error, progress }
-      },
-      { model, abortAt },
-    )
-
-  const kept = (): Promise<number[]> =>
-    opened().page.evaluate(async () => {
-      const sizes: number[] = []
-      const root = await navigator.storage.getDirectory()
-      const models = await root.getDirectoryHandle('vicrop', { create: true })
-      for await (const folder of models.values()) {
-        for await (const file of (folder as FileSystemDirectoryHandle).values())
-          sizes.push((await (file as FileSystemFileHandle).getFile()).size)
-      }
-      return sizes
-    })
+  const open = (model?: string, abortAt?: number) => opening(opened().page, model, abortAt)
+  const kept = () => keptIn(opened().page)
 
   it.each(['half', 'bfloat', 'sharded'] as const)('%s is read as Node reads it', async name => {
     await using inNode = await ViCrop.open(modelPath(name), { cacheFolder: temporaryFolder() })
@@ -232,7 +199,7 @@ describe.skipIf(withoutBrowser !== null)('a checkpoint', { timeout: 120_000 }, (
 
   it('of files that were picked opens, in a folder or one by one, and says what is missing', async () => {
     const { page, errors } = opened()
-    const opening = (isFolder: boolean, chosen: string | string[]) => {
+    const openPicked = (isFolder: boolean, chosen: string | string[]) => {
       const picking = page.evaluate(async isFolder => {
         const input = Object.assign(document.createElement('input'), {
           type: 'file',
@@ -257,12 +224,12 @@ describe.skipIf(withoutBrowser !== null)('a checkpoint', { timeout: 120_000 }, (
     }
     const files = ['config.json', 'preprocessor_config.json', 'tokenizer.json', 'model.safetensors']
     const paths = files.map(name => `${demo}/${name}`)
-    expect(await opening(true, demo)).toBeNull()
-    expect(await opening(false, paths)).toBeNull()
-    expect(await opening(false, paths.slice(1))).toMatchInlineSnapshot(
+    expect(await openPicked(true, demo)).toBeNull()
+    expect(await openPicked(false, paths)).toBeNull()
+    expect(await openPicked(false, paths.slice(1))).toMatchInlineSnapshot(
       `"what was chosen: has no config.json, so it is not a checkpoint; give a folder written by save_pretrained."`,
     )
-    expect(await opening(false, paths.slice(0, 3))).toMatchInlineSnapshot(
+    expect(await openPicked(false, paths.slice(0, 3))).toMatchInlineSnapshot(
       `"what was chosen: has neither model.safetensors nor model.safetensors.index.json; weights are read as safetensors alone."`,
     )
     expect(errors).toEqual([])
