@@ -1,9 +1,10 @@
-import { checkTextSize, MAX_TEXT_BYTES, missingFile, parseJson, parseText } from './checkpoint.ts'
-import { oneLine, WeightsError } from './error.ts'
+import { missingFile, parseJson } from './checkpoint.ts'
+import { WeightsError } from './error.ts'
 import { type BringOptions, readPart, type WebFiles } from './files-web.ts'
 import { parseListing } from './hub/listing.ts'
 import { formatModelId, type ModelId } from './hub/model-id.ts'
 import { type Download, findKept, keep } from './kept-web.ts'
+import { ask, cut, readRange, readText, sizeOf, versionOf } from './request-web.ts'
 import { type ByteSource, readSafetensors } from './safetensors.ts'
 
 /** Headers of most files of weights are smaller, so that one request reads them. */
@@ -99,12 +100,10 @@ async function inspectFile(
   signal: AbortSignal | undefined,
 ): Promise<RemoteFile | null> {
   // Browsers take no part of a file that is compressed.
-  const response = await ask(address, signal, { from: 0, length: FIRST_BYTES }).catch(() =>
-    ask(address, signal),
-  )
+  const response = await ask(address, signal, { from: 0, length: FIRST_BYTES }).catch(() => undefined)
   if (response === null) return null
-  const size = sizeOf(response)
-  if (size === null) return readWhole(file, address, response, signal)
+  const size = response === undefined ? null : sizeOf(response)
+  if (response === undefined || size === null) return readWhole(file, address, response, signal)
   const version = versionOf(response)
   const first = await readRange(response, file, 0, Math.min(FIRST_BYTES, size))
   const read = async (offset: number, length: number): Promise<Uint8Array> => {
@@ -119,12 +118,12 @@ async function inspectFile(
 async function readWhole(
   file: string,
   address: URL,
-  response: Response,
+  response: Response | undefined,
   signal: AbortSignal | undefined,
 ): Promise<RemoteFile | null> {
-  const isPart = response.status === 206
+  const isPart = response?.status === 206
   if (isPart) await response.body?.cancel().catch(() => {})
-  const answer = isPart ? await ask(address, signal) : response
+  const answer = response === undefined || isPart ? await ask(address, signal) : response
   if (answer === null) return null
   const whole = await answer.blob().catch(error => {
     throw cut(file, error)
@@ -185,113 +184,4 @@ async function isOf({ file, size, first }: RemoteFile, blob: Blob): Promise<bool
   if (blob.size !== size) return false
   const found = await readPart(blob, file, 0, first.length).catch(() => null)
   return found?.every((byte, i) => byte === first[i]) ?? false
-}
-
-interface Range {
-  readonly from: number
-  readonly length: number
-}
-
-/**
- * @returns null when there is no such file
- * @throws WeightsError when the server cannot be reached, or answers something else
- */
-async function ask(address: URL, signal: AbortSignal | undefined, range?: Range): Promise<Response | null> {
-  signal?.throwIfAborted()
-  const where = `${address.origin}${address.pathname}`
-  const headers = {
-    // Not a page: some servers have one to show for every address.
-    accept: 'application/json, application/octet-stream, text/plain',
-    ...(range === undefined ? {} : { range: `bytes=${range.from}-${range.from + range.length - 1}` }),
-  }
-  // Chromium would complete a part that it has kept by further parts, and take those for plain which come compressed.
-  const cache = range === undefined ? 'no-cache' : 'no-store'
-  const request = { headers, cache, ...(signal === undefined ? {} : { signal }) } as const
-  const response = await fetch(address, request).catch(error => {
-    throw new WeightsError(
-      `${where}: cannot be reached (${oneLine(error.message)}); check the address, and that its server lets pages of other sites read it (CORS).`,
-    )
-  })
-  const isPage = response.headers.get('content-type')?.startsWith('text/html') === true
-  if (response.ok && !isPage) return response
-  await response.body?.cancel().catch(() => {})
-  if (response.status === 404 || response.ok) return null
-  if (response.status === 401 || response.status === 403)
-    throw new WeightsError(
-      `${where}: may not be read without a login, if it is there (${response.status}); check the address, or download the model and choose its files.`,
-    )
-  const remedy = response.status >= 500 ? 'try again later' : 'check the address'
-  throw new WeightsError(`${where}: the server answers ${response.status}; ${remedy}.`)
-}
-
-/** Of the whole file, whatever part of it comes; null where that is not stated, or of what it is compressed to. */
-function sizeOf({ status, headers }: Response): number | null {
-  const stated =
-    status === 206
-      ? /\/(\d{1,15})$/.exec(headers.get('content-range') ?? '')?.[1]
-      : headers.get('content-length')
-  return stated != null && headers.get('content-encoding') === null ? Number(stated) : null
-}
-
-function versionOf({ headers }: Response): string | null {
-  const [etag, modified] = [headers.get('etag'), headers.get('last-modified')]
-  return etag === null && modified === null ? null : JSON.stringify([etag, modified])
-}
-
-async function readText(response: Response, name: string): Promise<string> {
-  checkTextSize(Number(response.headers.get('content-length') ?? 0), name)
-  const bytes = await readStream(response, name, 0, MAX_TEXT_BYTES + 1)
-  checkTextSize(bytes.length, name)
-  return parseText(bytes, name)
-}
-
-/** The bytes asked for; a server without ranges sends the file from its start. */
-const readRange = (response: Response, name: string, offset: number, length: number): Promise<Uint8Array> =>
-  readStream(response, name, response.status === 206 ? 0 : offset, length)
-
-/** Up to `length` bytes of an answer behind the first `skip`, without reading on. */
-async function readStream(
-  { body }: Response,
-  name: string,
-  skip: number,
-  length: number,
-): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  let [at, taken] = [0, 0]
-  const reader = body?.getReader()
-  try {
-    while (taken < length) {
-      const { value } = (await reader?.read()) ?? {}
-      if (value === undefined) break
-      const part = value.subarray(Math.max(0, skip - at), Math.max(0, skip - at) + length - taken)
-      at += value.length
-      taken += part.length
-      parts.push(part)
-    }
-  } catch (error) {
-    throw cut(name, error)
-  }
-  await reader?.cancel().catch(() => {})
-  return joined(parts, taken)
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
-}
-
-/** What ended a download, as a message; an error of the caller's own as it is. */
-function cut(name: string, error: unknown): unknown {
-  if (error instanceof DOMException)
-    return new WeightsError(`${name}: the browser cannot keep it (${error.name}); free some space.`)
-  if (!(error instanceof TypeError)) return error
-  const reason = oneLine(error.message)
-  return new WeightsError(
-    `${name}: the download broke off (${reason}); check the connection, and open the model again.`,
-  )
 }
