@@ -15,11 +15,13 @@ export function page(folder: string): Hono {
     const file = files.get(c.req.path)
     if (file === undefined) return next()
     c.header('content-type', getMimeType(file) ?? 'application/octet-stream')
-    c.header('cache-control', c.req.path.startsWith('/assets/') ? 'max-age=31536000, immutable' : 'no-cache')
+    c.header('cache-control', c.req.path.startsWith('/assets/') ? keptForAYear : 'no-cache')
     return c.body(await readFile(file))
   })
   return app
 }
+
+const keptForAYear = 'public, max-age=31536000, immutable'
 
 const pathOf = (name: string): string => (name === 'index.html' ? '/' : `/${name.replaceAll(sep, '/')}`)
 

@@ -84,7 +84,7 @@ describe('the page', () => {
 
   test.each([
     ['/', 'text/html; charset=utf-8', 'no-cache'],
-    ['/assets/index-B2x_9.js', 'text/javascript; charset=utf-8', 'max-age=31536000, immutable'],
+    ['/assets/index-B2x_9.js', 'text/javascript; charset=utf-8', 'public, max-age=31536000, immutable'],
     ['/ort.wasm', 'application/wasm', 'no-cache'],
   ])(
     'has its files, with their types, for everybody, kept where their names have a hash: %s',
