@@ -5,6 +5,7 @@ import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError } from 'commander'
 import ipaddr from 'ipaddr.js'
+import { demoModel } from '../load-node.ts'
 import { type AppOptions, createApp } from '../server/app.ts'
 import { loopbackHosts } from '../server/guards.ts'
 import { listen } from '../server/listen.ts'
@@ -81,7 +82,9 @@ async function appOptions(
     keys,
     origins: flags.cors,
     hosts: keys.length === 0 && isLoopback(flags.host) ? loopbackHosts : null,
-    page: existsSync(pageFolder) ? { folder: pageFolder, layerCount: vicrop.layerCount } : null,
+    page: existsSync(pageFolder)
+      ? { folder: pageFolder, modelFolder: demoModel, layerCount: vicrop.layerCount }
+      : null,
     upstream: upstreamOf(flags),
   }
 }

@@ -38,11 +38,19 @@ export interface AppOptions {
   readonly origins: readonly string[]
   /** The names by which the server may be called; null: any. */
   readonly hosts: readonly string[] | null
-  /** A folder with a page to serve at `/`, and how many layers it lets one choose of. */
-  readonly page: { readonly folder: string; readonly layerCount: number } | null
+  readonly page: ServedPage | null
   /** Who answers in the place of the model here, which then only looks. */
   readonly upstream: UpstreamOptions | null
   readonly log: Logger
+}
+
+/** A page to serve at `/`. */
+interface ServedPage {
+  readonly folder: string
+  /** Of the model that it opens in a browser. */
+  readonly modelFolder: string
+  /** How many layers it lets one choose of the model that is served. */
+  readonly layerCount: number
 }
 
 export type ImageUrls = 'public' | 'any' | 'none'
@@ -85,10 +93,10 @@ export function createApp(options: AppOptions): App {
   app.all('/mcp', c => mcp.respond(c))
   if (options.page !== null) {
     // In place of the page's own file, which says that no server answers for it.
-    const { folder, layerCount } = options.page
+    const { folder, modelFolder, layerCount } = options.page
     const facts = { layerCount, needsKey: options.keys.length > 0 }
     app.get('/server.json', c => c.json(facts))
-    app.route('/', page(folder))
+    app.route('/', page(folder, modelFolder))
   }
   app.notFound(c => errorResponse(new ApiError(404, `${c.req.method} ${c.req.path}: not found.`)))
   app.onError((error, c) => {

@@ -80,12 +80,16 @@ describe('the page', () => {
   writeFileSync(join(folder, 'index.html'), '<!doctype html>')
   writeFileSync(join(folder, 'assets', 'index-B2x_9.js'), 'export {}')
   writeFileSync(join(folder, 'ort.wasm'), 'wasm')
-  const app = makeApp(fakeModel(), { page: { folder, layerCount: 2 }, keys: ['key'] })
+  const modelFolder = join(parent, 'demo')
+  mkdirSync(modelFolder)
+  writeFileSync(join(modelFolder, 'config.json'), '{}')
+  const app = makeApp(fakeModel(), { page: { folder, modelFolder, layerCount: 2 }, keys: ['key'] })
 
   test.each([
     ['/', 'text/html; charset=utf-8', 'no-cache'],
     ['/assets/index-B2x_9.js', 'text/javascript; charset=utf-8', 'public, max-age=31536000, immutable'],
     ['/ort.wasm', 'application/wasm', 'no-cache'],
+    ['/model/config.json', 'application/json', 'no-cache'],
   ])(
     'has its files, with their types, for everybody, kept where their names have a hash: %s',
     async (path, type, kept) => {
