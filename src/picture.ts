@@ -7,6 +7,7 @@ import { attention } from './decode/probe.ts'
 import { type EncodedImage, encodeCrop } from './encode.ts'
 import { type Grid, gridOfPicture, spread, tiling } from './image/geometry.ts'
 import { type Box, cropImage, type Image } from './image/image.ts'
+import { gradientAttention } from './importance/gradient-attention.ts'
 import type { InputGradientVariant } from './importance/input-gradient.ts'
 import { type Looker, type MapMethod, type Method, mapMethods, parseMethod } from './importance/method.ts'
 import { relativeAttention } from './importance/relative-attention.ts'
@@ -145,7 +146,7 @@ export class Picture {
    *   to 1. Behind such a connector, layer by layer, a map for each of `connectorLayers`
    */
   attention(question: string, options: AttentionOptions = {}): Promise<ImportanceMap[]> {
-    return this.#layerMaps(question, options, (looker, layers) => looker.read(attention, layers))
+    return this.#layerMaps('rel-att', question, options, (looker, layers) => looker.read(attention, layers))
   }
 
   /**
@@ -155,14 +156,27 @@ export class Picture {
    * @returns maps as `attention` gives them; about 1 where the question changes nothing
    */
   relativeAttention(question: string, options: AttentionOptions = {}): Promise<ImportanceMap[]> {
-    return this.#layerMaps(question, options, async (looker, layers) => {
+    return this.#layerMaps('rel-att', question, options, async (looker, layers) => {
       const rows = await looker.read(attention, layers)
       const general = await looker.generalAttention(layers)
       return rows.map((row, i) => relativeAttention([row], [general[i] as Float32Array]))
     })
   }
 
+  /**
+   * The gradient-weighted attention of each layer asked for: its attention times how much it speaks for the likeliest token,
+   * where it does. grad-att's map is their mean.
+   *
+   * @returns maps as `attention` gives them, their values at least 0
+   */
+  gradientAttention(question: string, options: AttentionOptions = {}): Promise<ImportanceMap[]> {
+    return this.#layerMaps('grad-att', question, options, (looker, layers) =>
+      looker.read(gradientAttention, layers),
+    )
+  }
+
   #layerMaps(
+    method: 'rel-att' | 'grad-att',
     question: string,
     { layers, connectorLayers, signal }: AttentionOptions,
     read: (looker: Looker, layers: readonly number[]) => Promise<Float32Array[]>,
@@ -171,6 +185,7 @@ export class Picture {
       // All layers of none are none, and nothing to refuse.
       const isNone = connectorLayers === 'all' && this.#mllm.model.connector === undefined
       const checked = this.#check(question, {
+        method,
         highRes: 'off',
         ...(layers && { layers }),
         ...(connectorLayers && !isNone && { connectorLayers }),

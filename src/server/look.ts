@@ -21,7 +21,8 @@ export function look(c: ServingContext, serving: Serving): Promise<Response> {
         note(c, serving, { look: found, wasKept })
         const facts = await described(found, picture.image, map)
         if (!layerMaps) return facts
-        const maps = await picture.relativeAttention(question, { layers: 'all', signal })
+        const of = options.method === 'grad-att' ? 'gradientAttention' : 'relativeAttention'
+        const maps = await picture[of](question, { layers: 'all', signal })
         return { ...facts, layerMaps: maps.map(plainMap) }
       }),
     )

@@ -52,7 +52,7 @@ export const lookRequest = lookSchema.extend({
   image: z.string(),
   question: z.string(),
   map: mapForm.default('values'),
-  /** Whether rel-att's map of every layer, by itself, is wanted too. */
+  /** Whether the map of every layer, by itself, is wanted too: grad-att's if that is the method, or else rel-att's. */
   layerMaps: z.boolean().default(false),
 })
 

@@ -129,15 +129,19 @@ describe('a picture seen for pure-grad', () => {
   })
 })
 
-it('the attention that a map is made of can be read', async () => {
-  const reference = readArrays('base').get('wide.questions.0.image_attention')
-  const maps = await picture.attention(questions[0] as string, { layers: [0, 2] })
+it.each([
+  ['attention', 'image_attention'],
+  ['relativeAttention', 'relative_attention'],
+  ['gradientAttention', 'gradient_attention'],
+] as const)('what maps are made of can be read, layer by layer: %s', async (name, fixture) => {
+  const reference = readArrays('base').get(`wide.questions.0.${fixture}`)
+  const maps = await picture[name](questions[0] as string, { layers: [0, 2] })
   for (const [i, layer] of [0, 2].entries()) {
     const expected = reference.data.subarray(layer * 64, (layer + 1) * 64)
     expect(relativeError(maps[i]?.values as Float32Array, expected)).toBeLessThan(1e-4)
     expect(maps[i]).toMatchObject({ rows: 8, columns: 8, geometry: { source: { width: 163, height: 122 } } })
   }
-  await expect(picture.attention(questions[0] as string, { layers: [3] })).rejects.toThrow('layers 0 to 2')
+  await expect(picture[name](questions[0] as string, { layers: [3] })).rejects.toThrow('layers 0 to 2')
 })
 
 describe('questions about one picture', () => {

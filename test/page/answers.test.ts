@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeImage } from '../../src/image/decode-node.ts'
-import { cropImage } from '../../src/image/image.ts'
+import { cropImage, type Image } from '../../src/image/image.ts'
 import { enlargedOverlay } from '../../src/image/overlay.ts'
 import { type Picture, ViCrop } from '../../src/index.ts'
 import { withoutBrowser } from '../browser/browser.ts'
@@ -43,20 +43,29 @@ describe.skipIf(withoutBrowser !== null).each<[string, () => Promise<Site>]>([
       .toBe('Alone: 74. With the crop: 44.')
   })
 
-  it("shows another layer's map at once and then answers with it", async () => {
+  it.each([
+    ['grad-att', 'gradientAttention'],
+    ['rel-att', 'relativeAttention'],
+  ] as const)("shows another layer's map by %s at once and then answers with it", async (method, read) => {
     const page = opened()
+    await page.getByRole('radio', { name: method }).check({ force: true })
+    const usual = await picture.look(question, { method })
+    await expect.poll(() => cropsOn(page), patience).toEqual([Object.values(usual.crop!)])
     const slider = page.getByRole('slider', { name: 'Layer' })
-    await slider.fill('3')
-    const [, , , last] = await picture.relativeAttention(question, { layers: 'all' })
+    const [, , , last] = await picture[read](question, { layers: 'all' })
     const expected = enlargedOverlay(picture.image, last!, null)
+    const heatWhileSliding = async (): Promise<Image> => {
+      // The question is asked when the slider rests.
+      await slider.fill('3')
+      return heatOn(page)
+    }
     await expect
-      .poll(async () => difference(await heatOn(page), expected), { timeout: 60_000 })
+      .poll(async () => difference(await heatWhileSliding(), expected), { timeout: 60_000 })
       .toBeLessThanOrEqual(stepOfGlow)
-    const { plainAnswer, answer, crop } = await picture.ask(question, { layers: [3] })
+    const { plainAnswer, answer, crop } = await picture.ask(question, { method, layers: [3] })
     await expect.poll(() => cropsOn(page), patience).toEqual([Object.values(crop!)])
     expect(await answersOn(page)).toEqual([plainAnswer, answer])
     await slider.fill('1')
-    const usual = await picture.look(question)
     await expect.poll(() => cropsOn(page), patience).toEqual([Object.values(usual.crop!)])
   })
 

@@ -1,5 +1,5 @@
 import type { Answer, Device, Image, ImportanceMap, OpenProgress, Stage } from '../../src/web.ts'
-import type { How } from './engine.ts'
+import type { How, LayerMethod } from './engine.ts'
 
 // What the page and its worker say to each other.
 
@@ -14,7 +14,7 @@ export interface Calls {
     readonly output: Answer<string | null>
   }
   readonly layerMaps: {
-    readonly input: { readonly question: string }
+    readonly input: { readonly question: string; readonly method: LayerMethod }
     readonly output: readonly ImportanceMap[]
   }
 }

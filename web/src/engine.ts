@@ -7,6 +7,9 @@ export interface Picture {
   readonly image: Image
 }
 
+/** A method whose maps are those of layers. */
+export type LayerMethod = 'rel-att' | 'grad-att'
+
 /** How a question is asked. */
 export type How = Pick<AskOptions, 'crop' | 'plain'> & {
   readonly method: Method
@@ -31,7 +34,12 @@ export interface Engine {
   /** Whether pictures leave the browser. */
   readonly sends: boolean
   ask(picture: Picture, question: string, how: How, hooks: Hooks): Promise<Answer<string | null>>
-  /** rel-att's map of each layer, all from one probe. */
-  layerMaps(picture: Picture, question: string, signal: AbortSignal): Promise<readonly ImportanceMap[]>
+  /** A method's map of each layer, all from one probe. */
+  layerMaps(
+    picture: Picture,
+    question: string,
+    method: LayerMethod,
+    signal: AbortSignal,
+  ): Promise<readonly ImportanceMap[]>
   close(): void
 }

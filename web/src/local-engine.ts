@@ -40,9 +40,9 @@ export async function openLocal(
         }
       })
     },
-    async layerMaps(picture, question, signal) {
+    async layerMaps(picture, question, method, signal) {
       await see(picture)
-      return worker.call('layerMaps', { question }, signal)
+      return worker.call('layerMaps', { question, method }, signal)
     },
     close: worker.end,
   }

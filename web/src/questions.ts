@@ -1,7 +1,7 @@
 import { computed, effect, signal } from '@preact/signals'
 import { decodeImage } from '../../src/image/decode-web.ts'
 import type { Answer, Box, ImportanceMap, Method } from '../../src/web.ts'
-import type { Engine, How, Picture } from './engine.ts'
+import type { Engine, How, LayerMethod, Picture } from './engine.ts'
 import type { Example } from './examples.ts'
 import { engine, openedEngine, openProblem } from './model.ts'
 
@@ -10,7 +10,7 @@ export interface Asked {
   readonly question: string
   readonly how: How
   readonly found: Answer<string | null>
-  /** rel-att's map of each layer, once they are there. */
+  /** The map of each layer by the method, once they are there. */
   readonly layerMaps: readonly ImportanceMap[] | null
   /** The answer with a crop of one's own. */
   readonly tried: Answer<string | null> | null
@@ -46,9 +46,9 @@ export const crop = computed(() => frame.value ?? shown.value?.tried?.crop ?? sh
 
 /** The map that is drawn: that of the layer chosen, as soon as it is known, or else that of the answer. */
 export const map = computed((): ImportanceMap | null => {
-  const { found, layerMaps } = shown.value ?? {}
-  const ofLayer = layer.value === null ? null : layerMaps?.[layer.value]
-  return (method.value === 'rel-att' ? ofLayer : null) ?? found?.importance ?? null
+  const { found, how, layerMaps } = shown.value ?? {}
+  const ofLayer = layer.value === null || how?.method !== method.value ? null : layerMaps?.[layer.value]
+  return ofLayer ?? found?.importance ?? null
 })
 
 let working = new AbortController()
@@ -130,7 +130,7 @@ const howNow = (): How => ({
   ...(layer.value !== null && readsLayers(method.value) && { layers: [layer.value] }),
 })
 
-export const readsLayers = (of: Method): boolean => of === 'rel-att' || of === 'grad-att'
+export const readsLayers = (of: Method): of is LayerMethod => of === 'rel-att' || of === 'grad-att'
 
 /** Asks, or asks again with what has been set since. */
 export function ask(text: string): Promise<void> {
@@ -140,13 +140,15 @@ export function ask(text: string): Promise<void> {
     const found = await engine.ask(seen, text, how, hooks(signal))
     signal.throwIfAborted()
     const known = asked.value.findIndex(one => one.question === text)
-    const layerMaps = asked.value[known]?.layerMaps ?? null
+    const before = asked.value[known]
+    const layerMaps = before?.how.method === how.method ? before.layerMaps : null
     const entry: Asked = { question: text, how, found, layerMaps, tried: null }
     const index = known === -1 ? asked.value.length : known
     asked.value = [...asked.value.slice(0, index), entry, ...asked.value.slice(index + 1)]
     shownIndex.value = index
     frame.value = null
-    if (layerMaps === null) void bringLayerMaps(engine, seen, text, signal)
+    if (layerMaps === null && readsLayers(how.method))
+      void bringLayerMaps(engine, seen, text, how.method, signal)
   })
 }
 
@@ -155,9 +157,10 @@ async function bringLayerMaps(
   engine: Engine,
   seen: Picture,
   text: string,
+  by: LayerMethod,
   signal: AbortSignal,
 ): Promise<void> {
-  const layerMaps = await engine.layerMaps(seen, text, signal).catch(() => null)
+  const layerMaps = await engine.layerMaps(seen, text, by, signal).catch(() => null)
   if (signal.aborted || layerMaps === null) return
   asked.value = asked.value.map(one => (one.question === text ? { ...one, layerMaps } : one))
 }

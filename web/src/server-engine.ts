@@ -31,8 +31,8 @@ export async function openServer({ layerCount }: ServerFacts, key: string): Prom
       const body = { model, messages: [{ role: 'user', content }], vicrop: { ...how, map: 'values' } }
       return answerOf(question, (await call('chat/completions', body, signal)) as Completion)
     },
-    async layerMaps(picture, question, signal) {
-      const body = { model, question, image: await dataUrl(picture), map: false, layerMaps: true }
+    async layerMaps(picture, question, method, signal) {
+      const body = { model, question, method, image: await dataUrl(picture), map: false, layerMaps: true }
       const { layerMaps } = (await call('look', body, signal)) as { layerMaps: readonly PlainMap[] }
       return layerMaps.map(mapOf)
     },

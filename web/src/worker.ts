@@ -25,7 +25,10 @@ const calls: { [C in Call]: (input: Calls[C]['input'], hooks: Hooks) => Promise<
       onProgress: stage => say({ stage }),
       onText: ({ of, text }) => of === 'plainAnswer' && say({ plainText: text }),
     }),
-  layerMaps: ({ question }, { signal }) => seen().relativeAttention(question, { layers: 'all', signal }),
+  layerMaps: ({ question, method }, { signal }) => {
+    const of = method === 'grad-att' ? 'gradientAttention' : 'relativeAttention'
+    return seen()[of](question, { layers: 'all', signal })
+  },
 }
 
 /** Has the runtime make ready what a question needs, while a picture is being chosen. What fails here is said when it is asked. */

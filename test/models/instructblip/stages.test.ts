@@ -108,6 +108,13 @@ describe.each(cases)('InstructBLIP checkpoint %s equals the reference', name => 
         expectClose(all, own.get('image_attention').data)
       })
 
+      it('in the gradient-weighted attention of all pairs of layers', async () => {
+        using picture = await Picture.see(seen.mllm, seen.image)
+        const maps = await picture.gradientAttention(question, { layers: 'all', connectorLayers: 'all' })
+        const all = Float32Array.from(maps.flatMap(({ values }) => [...values]))
+        expectClose(all, own.get('gradient_attention').data)
+      })
+
       it('with grad-att of a target, after the plain answer, whose prefill it goes back through', async () => {
         const options = { method: 'grad-att', target: token } as const
         const { values } = (await (await seen.picture()).look(question, options)).importance!
