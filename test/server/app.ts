@@ -119,6 +119,7 @@ function fakePicture(answering: () => Promise<void>): Picture {
   }
   const ask = async (text: string, options: { signal?: AbortSignal }) => ({
     ...(await look(text, options)),
+    others: [],
     answer: `about ${text}`,
     plainAnswer: `about ${text}`,
     usage: { promptTokens: 3, answerTokens: 2 },
