@@ -30,10 +30,10 @@ async function askOne(planned: Planned, redis: Redis, job: Job): Promise<Counts>
   return counts
 }
 
-/** A run of the same questions into another folder has a queue of its own. */
+/** A run of the same questions into another folder, or into other files of it, has a queue of its own. */
 async function queuedRun(
   { known, open, settings, ways }: Planned,
-  { out, ratios = false }: JobFlags,
+  { out, shard, ratios = false, answerer: url, answererModel: model, parallel }: JobFlags,
 ): Promise<QueuedRun> {
   const { name } = open.benchmark
   const run = {
@@ -44,6 +44,8 @@ async function queuedRun(
     ways,
     ratios,
   }
-  const id = sha256(canonical({ ...run, out: await realpath(out) })).slice(0, 16)
-  return { name: `${name}-${id}`, ...run }
+  const id = sha256(canonical({ ...run, shard, out: await realpath(out) })).slice(0, 16)
+  // Where the answerer is asked is no part of the name: run again with the right address, it is the same run.
+  const answerer = url !== undefined && model !== undefined && { answerer: { url, model, parallel } }
+  return { name: `${name}-${id}`, ...run, ...answerer }
 }

@@ -56,13 +56,9 @@ export async function runBenchmarks(
   }
 }
 
-function checkTogether({ answerer, answererModel, queue, shard }: JobFlags): void {
+function checkTogether({ answerer, answererModel }: JobFlags): void {
   if ((answerer === undefined) !== (answererModel === undefined))
     throw new InvalidArgumentError('--answerer and --answerer-model: give both, or neither.')
-  if (queue !== undefined && answerer !== undefined)
-    throw new InvalidArgumentError('--queue: workers answer themselves. Leave --answerer out.')
-  if (queue !== undefined && shard !== undefined)
-    throw new InvalidArgumentError('--queue: workers share the questions by themselves. Leave --shard out.')
 }
 
 /** All models are read before the first is asked: who mistyped the last of them hears of it at once. */

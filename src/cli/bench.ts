@@ -52,6 +52,7 @@ export interface WorkerFlags extends Pick<BenchFlags, 'data'> {
   readonly model?: string
   readonly device: Device
   readonly threads?: number
+  readonly answerer?: string
 }
 
 /** Where the benchmarks are, for who does not say so on each call. */
@@ -166,6 +167,11 @@ function withWorkerOptions(command: Command): Command {
     .option('-m, --model <id|folder>', 'where the checkpoint is here (default: what the run calls it)')
     .addOption(deviceOption())
     .option('--threads <n>', 'threads inside one operator (default: one a core)', usage(parseCount))
+    .option(
+      '--answerer <url>',
+      'the only answerer of runs that VICROP_ANSWERER_KEY is sent to, if that is set',
+      usage(parseUrl),
+    )
 }
 
 function withReportOptions(command: Command): Command {
