@@ -195,7 +195,7 @@ describe.skipIf(!hasRedis)(
         const redis = new Redis(server.url, { maxRetriesPerRequest: null })
         const described = async (): Promise<string[]> =>
           (await redis.hvals('vicrop:runs')).filter(run => run.includes(endpoint.url))
-        await expect.poll(described).toHaveLength(1)
+        await expect.poll(described, { timeout: 20_000 }).toHaveLength(1)
         expect((await described()).join()).not.toContain('secret')
         redis.disconnect()
         const workers = Array.from({ length: 2 }, () => withKey('--answerer', endpoint.url))
