@@ -3,6 +3,7 @@ import { type OpenBenchmark, openBenchmark } from '../bench/read/read-node.ts'
 import { openResults } from '../bench/run/results-node.ts'
 import type { JobFlags } from './bench.ts'
 import { benchmarkNamed, checkDataFolder, requireHome } from './bench-data.ts'
+import { withQueuePackages } from './bench-packages.ts'
 import {
   type Counts,
   type Job,
@@ -38,6 +39,7 @@ export async function runBenchmarks(
   signal: AbortSignal,
 ): Promise<Summary[]> {
   checkTogether(flags)
+  if (flags.queue !== undefined) await loadQueue()
   const benchmarks = [...new Set(names)].map(benchmarkNamed)
   await checkDataFolder(flags.data)
   const homes = await Promise.all(benchmarks.map(benchmark => requireHome(benchmark, flags.data)))
@@ -86,8 +88,11 @@ async function ask(planned: readonly Planned[], job: Job): Promise<Counts[]> {
   if (planned.every(({ plan }) => plan.pending === 0)) return []
   return job.flags.queue === undefined
     ? (await import('./bench-here.ts')).askHere(planned, job)
-    : (await import('./bench-queue.ts')).askElsewhere(planned, job)
+    : (await loadQueue()).askElsewhere(planned, job)
 }
+
+const loadQueue = (): Promise<typeof import('./bench-queue.ts')> =>
+  withQueuePackages(() => import('./bench-queue.ts'))
 
 const summaryOf = ({ known, open, plan }: Planned, counts: Counts): Summary => {
   const { total, pending } = plan

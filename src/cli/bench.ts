@@ -3,6 +3,7 @@ import type { ScorerName } from '../bench/benchmark.ts'
 import type { Shard } from '../bench/run/plan.ts'
 import type { Device } from '../onnx/session.ts'
 import type { BenchFlags } from './bench-data.ts'
+import { withQueuePackages } from './bench-packages.ts'
 import type { WaysFor } from './bench-plan.ts'
 import { parseMethods, type WayFlags, waysOf } from './bench-ways.ts'
 import {
@@ -86,9 +87,10 @@ export function benchCommand(signal: AbortSignal): Command {
     const summaries = await runBenchmarks(names, { ...flags, ...dataFolder(flags) }, waysFor, signal)
     printSummaries(summaries, flags)
   })
-  withWorkerOptions(bench.command('worker')).action(async (flags: WorkerFlags) =>
-    (await import('./bench-worker.ts')).workForRuns({ ...flags, ...dataFolder(flags) }, signal),
-  )
+  withWorkerOptions(bench.command('worker')).action(async (flags: WorkerFlags) => {
+    const { workForRuns } = await withQueuePackages(() => import('./bench-worker.ts'))
+    return workForRuns({ ...flags, ...dataFolder(flags) }, signal)
+  })
   withStudiesOptions(bench.command('studies')).action(async (names: string[], flags: StudiesFlags) =>
     (await import('./bench-studies.ts')).runStudies(names, { ...flags, ...dataFolder(flags) }, signal),
   )
