@@ -5,8 +5,7 @@ import type { QueuedRun } from '../bench/queue/queue-schema.ts'
 import { connectRedis } from '../bench/queue/redis-node.ts'
 import { vicropVersion } from '../bench/run/facts-node.ts'
 import { canonical, questionsHash, sha256 } from '../bench/run/key-node.ts'
-import type { JobFlags } from './bench.ts'
-import { type Counts, counting, type Job, type Planned } from './bench-plan.ts'
+import { type Counts, counting, type Job, type JobFlags, type Planned } from './bench-plan.ts'
 
 /** Has workers ask one model all that is planned. */
 export async function askElsewhere(planned: readonly Planned[], job: Job): Promise<Counts[]> {

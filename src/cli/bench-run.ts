@@ -1,12 +1,12 @@
 import { InvalidArgumentError } from 'commander'
 import { type OpenBenchmark, openBenchmark } from '../bench/read/read-node.ts'
 import { openResults } from '../bench/run/results-node.ts'
-import type { JobFlags } from './bench.ts'
 import { benchmarkNamed, checkDataFolder, requireHome } from './bench-data.ts'
 import { withQueuePackages } from './bench-packages.ts'
 import {
   type Counts,
   type Job,
+  type JobFlags,
   type Model,
   type Planned,
   planFor,

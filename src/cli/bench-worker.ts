@@ -8,13 +8,21 @@ import { findBenchmark } from '../bench/registry.ts'
 import { EndOfRun } from '../bench/run/ask-in-ways.ts'
 import { type KnownModel, knowModel, newRun, vicropVersion } from '../bench/run/facts-node.ts'
 import { canonical, questionsHash } from '../bench/run/key-node.ts'
+import type { Device } from '../onnx/session.ts'
 import { ViCrop } from '../vicrop.ts'
-import type { WorkerFlags } from './bench.ts'
 import { answererBy, answererKey } from './bench-answerer.ts'
-import { checkDataFolder, requireHome } from './bench-data.ts'
+import { type BenchFlags, checkDataFolder, requireHome } from './bench-data.ts'
 import { openOptions } from './options.ts'
 import { grouped, oneLine } from './print.ts'
 import { openingLine, type Progress, startProgress } from './progress.ts'
+
+export interface WorkerFlags extends Pick<BenchFlags, 'data'> {
+  readonly queue: string
+  readonly model?: string
+  readonly device: Device
+  readonly threads?: number
+  readonly answerer?: string
+}
 
 /** What a run asks for, found here as it has it. */
 interface Prepared {

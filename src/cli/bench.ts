@@ -1,60 +1,17 @@
 import { Command, Option } from 'commander'
-import type { ScorerName } from '../bench/benchmark.ts'
 import type { Shard } from '../bench/run/plan.ts'
-import type { Device } from '../onnx/session.ts'
 import type { BenchFlags } from './bench-data.ts'
 import { withQueuePackages } from './bench-packages.ts'
-import type { WaysFor } from './bench-plan.ts'
+import type { JobFlags, WaysFor } from './bench-plan.ts'
+import type { ReportFlags, ReportFormat } from './bench-report.ts'
+import type { StudiesFlags } from './bench-studies.ts'
 import { parseMethods, type WayFlags, waysOf } from './bench-ways.ts'
-import {
-  collect,
-  deviceOption,
-  type OpenFlags,
-  parseCount,
-  usage,
-  withMapOptions,
-  withOpenOptions,
-} from './options.ts'
-
-/** Of all that asks models questions of benchmarks. */
-export interface JobFlags extends BenchFlags, OpenFlags {
-  readonly out: string
-  readonly model?: readonly string[]
-  readonly limit?: number
-  readonly shard?: Shard
-  readonly threads?: number
-  readonly ratios?: boolean
-  readonly answerer?: string
-  readonly answererModel?: string
-  readonly parallel: number
-  readonly queue?: string
-}
+import type { WorkerFlags } from './bench-worker.ts'
+import { collect, deviceOption, parseCount, usage, withMapOptions, withOpenOptions } from './options.ts'
 
 type RunFlags = JobFlags & WayFlags
 
-const reportFormats = ['md', 'csv', 'html'] as const
-export type ReportFormat = (typeof reportFormats)[number]
-
-export interface ReportFlags extends BenchFlags {
-  readonly scorer: ScorerName
-  readonly format?: ReportFormat
-  readonly out?: string
-  /** How many questions of each outcome the page shows, of each benchmark. */
-  readonly gallery: number
-}
-
-export interface StudiesFlags extends Omit<JobFlags, 'out'>, Pick<ReportFlags, 'scorer' | 'gallery'> {
-  readonly out?: string
-  readonly only?: readonly string[]
-}
-
-export interface WorkerFlags extends Pick<BenchFlags, 'data'> {
-  readonly queue: string
-  readonly model?: string
-  readonly device: Device
-  readonly threads?: number
-  readonly answerer?: string
-}
+const reportFormats: readonly ReportFormat[] = ['md', 'csv', 'html']
 
 /** Where the benchmarks are, for who does not say so on each call. */
 const variable = 'VICROP_DATA'
