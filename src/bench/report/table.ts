@@ -108,9 +108,14 @@ export function valueText(value: number, unit: Unit): string {
     case 'count':
       return grouped(value)
     case 'p':
-      return value < 0.001 ? value.toExponential(0).replace('e-', 'e−') : value.toPrecision(2)
+      return value < leastP ? 'below 1e−300' : pText(value)
   }
 }
+
+/** Not far below, numbers end: p of a thousand wins without a loss would be 0. */
+const leastP = 1e-300
+
+const pText = (p: number): string => (p < 0.001 ? p.toExponential(0).replace('e-', 'e−') : p.toPrecision(2))
 
 /** Percentage points, with their sign. */
 function pointsText(value: number): string {
