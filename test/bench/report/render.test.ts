@@ -85,6 +85,16 @@ A note.
     expect(lines).toContain('| rel-att | below 1e−300 | 3e−166 | 4e−4 |\n')
   })
 
+  it('has numbers below zero with a minus sign, and none before a zero', () => {
+    const cells: Cell[] = [
+      { value: -1 / 3, unit: 'share' },
+      { value: -0.0001, unit: 'share' },
+      { value: -12.3456, unit: 'seconds' },
+    ]
+    const lines = toMarkdown(reportOf({ ...table, rows: [{ name: 'rel-att', cells }] }))
+    expect(lines).toContain('| rel-att | −33.3 % | 0.0 % | −12.35 |\n')
+  })
+
   it('takes texts as text', () => {
     const name = '<img src=x> | `a` [b](c) *d* _e_ a_b\n# f &lt; 1 < 2'
     const lines = toMarkdown(reportOf({ ...table, rows: [{ name, cells: [null, null, null] }] }))
