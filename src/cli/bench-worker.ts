@@ -35,6 +35,9 @@ interface Prepared {
 /** Milliseconds between two looks for a run. */
 const lookEvery = 1000
 
+/** Milliseconds before questions are taken again of a run whose answerer answered nothing: it may come back. */
+const rest = 60_000
+
 /** Milliseconds after an interruption, when nothing is waited for any more. */
 const grace = 5000
 
@@ -45,6 +48,7 @@ export async function workForRuns(flags: WorkerFlags, signal: AbortSignal): Prom
   const progress = startProgress('waiting for questions')
   const context = { flags, signal, redis, progress, opened: new OneModel() }
   const prepared = new Map<string, Prepared | null>()
+  const restUntil = new Map<string, number>()
   const disconnect = (): void => redis.disconnect()
   signal.addEventListener('abort', () => setTimeout(disconnect, grace).unref(), { once: true })
   try {
@@ -54,8 +58,9 @@ export async function workForRuns(flags: WorkerFlags, signal: AbortSignal): Prom
         const id = canonical(queued)
         if (!prepared.has(id)) prepared.set(id, await prepare(queued, context))
         const found = prepared.get(id)
-        if (!found || !(await hasQuestions(redis, queued))) continue
-        if (!(await serve(found, context))) prepared.set(id, null)
+        const isResting = performance.now() < (restUntil.get(id) ?? 0)
+        if (!found || isResting || !(await hasQuestions(redis, queued))) continue
+        if (!(await serve(found, context))) restUntil.set(id, performance.now() + rest)
       }
       await sleep(lookEvery, undefined, { signal })
     }
@@ -123,7 +128,7 @@ const titleOf = ({ benchmark, model }: QueuedRun): string => `${benchmark.name},
 const modelOf = ({ model }: QueuedRun, flags: WorkerFlags): string | undefined =>
   flags.model ?? (model.name === 'demo' ? undefined : model.name)
 
-/** @returns whether there is more to come of this run: false where its answerer answers this worker nothing */
+/** @returns false where the run's answerer answers this worker nothing more */
 async function serve({ queued, open, known }: Prepared, context: Context): Promise<boolean> {
   const { flags, signal, redis, progress, opened } = context
   const { device, threads } = flags
@@ -157,7 +162,7 @@ async function serve({ queued, open, known }: Prepared, context: Context): Promi
     })
   } catch (error) {
     if (!(error instanceof EndOfRun)) throw error
-    complain(`takes no more questions of ${titleOf(queued)}`, error, progress)
+    complain(`takes no questions of ${titleOf(queued)} for a minute`, error, progress)
     return false
   }
   progress.stop()

@@ -253,7 +253,7 @@ describe.skipIf(!hasRedis)(
         expect({ status, stdout, stderr }).toEqual({
           status: 130,
           stdout: '',
-          stderr: `vicrop: takes no more questions of demo, demo: ${endpoint.url}: refused with status 401: Incorrect API key. Set VICROP_ANSWERER_KEY to its key.\n`,
+          stderr: `vicrop: takes no questions of demo, demo for a minute: ${endpoint.url}: refused with status 401: Incorrect API key. Set VICROP_ANSWERER_KEY to its key.\n`,
         })
         expect(rowsOf(out)).toHaveLength(24)
         expect(existsSync(join(out, 'failed.jsonl'))).toBe(false)
@@ -269,7 +269,7 @@ describe.skipIf(!hasRedis)(
         await wrong.interrupt()
         expect(await run(out, ...args, ...by(endpoint.url)).ended).toMatchObject({ status: 0, stderr: '' })
         expect((await own.interrupt()).stderr).toMatch(
-          /^vicrop: takes no more questions of demo, demo: http:\/\/127.0.0.1:9\/v1: cannot be asked/,
+          /^vicrop: takes no questions of demo, demo for a minute: http:\/\/127.0.0.1:9\/v1: cannot be asked/,
         )
         expect(rowsOf(out)).toHaveLength(4)
       })
