@@ -1,10 +1,9 @@
-import { answererAt } from '../bench/run/answerer-node.ts'
 import type { Answerer } from '../bench/run/ask-in-ways.ts'
 import { newRun } from '../bench/run/facts-node.ts'
 import { runTasks } from '../bench/run/run-node.ts'
 import { ViCrop } from '../vicrop.ts'
-import type { JobFlags } from './bench.ts'
-import { type Counts, counting, type Job, type Planned } from './bench-plan.ts'
+import { answererBy } from './bench-answerer.ts'
+import { type Counts, counting, type Job, type JobFlags, type Planned } from './bench-plan.ts'
 import { openOptions } from './options.ts'
 import { openingLine } from './progress.ts'
 
@@ -44,7 +43,5 @@ async function askOne(planned: Planned, vicrop: ViCrop, job: Job): Promise<Count
   return counts
 }
 
-function answererOf({ answerer: url, answererModel: model }: JobFlags): Answerer | null {
-  if (url === undefined || model === undefined) return null
-  return answererAt({ url, model, key: process.env.VICROP_ANSWERER_KEY || null })
-}
+const answererOf = ({ answerer: url, answererModel: model }: JobFlags): Answerer | null =>
+  url === undefined || model === undefined ? null : answererBy(url, model)

@@ -2,14 +2,28 @@ import type { Benchmark } from '../bench/benchmark.ts'
 import type { OpenBenchmark } from '../bench/read/read-node.ts'
 import { type KnownModel, knowModel } from '../bench/run/facts-node.ts'
 import { keysOf } from '../bench/run/key-node.ts'
-import { type Plan, planOf } from '../bench/run/plan.ts'
+import { type Plan, planOf, type Shard } from '../bench/run/plan.ts'
 import type { Results } from '../bench/run/results-node.ts'
 import type { Settings, Way } from '../bench/run/row.ts'
 import type { Answers } from '../bench/run/run-node.ts'
-import type { JobFlags } from './bench.ts'
-import { openOptions } from './options.ts'
+import type { BenchFlags } from './bench-data.ts'
+import { type OpenFlags, openOptions } from './options.ts'
 import { grouped } from './print.ts'
 import { bar, openingLine, type Progress, paceOf } from './progress.ts'
+
+/** Of all that asks models questions of benchmarks. */
+export interface JobFlags extends BenchFlags, OpenFlags {
+  readonly out: string
+  readonly model?: readonly string[]
+  readonly limit?: number
+  readonly shard?: Shard
+  readonly threads?: number
+  readonly ratios?: boolean
+  readonly answerer?: string
+  readonly answererModel?: string
+  readonly parallel: number
+  readonly queue?: string
+}
 
 /** The ways in which a model is to be asked the questions of each benchmark. */
 export type WaysFor = (model: KnownModel) => Promise<(benchmark: Benchmark) => readonly Way[]>

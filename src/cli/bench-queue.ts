@@ -5,8 +5,7 @@ import type { QueuedRun } from '../bench/queue/queue-schema.ts'
 import { connectRedis } from '../bench/queue/redis-node.ts'
 import { vicropVersion } from '../bench/run/facts-node.ts'
 import { canonical, questionsHash, sha256 } from '../bench/run/key-node.ts'
-import type { JobFlags } from './bench.ts'
-import { type Counts, counting, type Job, type Planned } from './bench-plan.ts'
+import { type Counts, counting, type Job, type JobFlags, type Planned } from './bench-plan.ts'
 
 /** Has workers ask one model all that is planned. */
 export async function askElsewhere(planned: readonly Planned[], job: Job): Promise<Counts[]> {
@@ -30,10 +29,10 @@ async function askOne(planned: Planned, redis: Redis, job: Job): Promise<Counts>
   return counts
 }
 
-/** A run of the same questions into another folder has a queue of its own. */
+/** A run of the same questions into another folder, or into other files of it, has a queue of its own. */
 async function queuedRun(
   { known, open, settings, ways }: Planned,
-  { out, ratios = false }: JobFlags,
+  { out, shard, ratios = false, answerer: url, answererModel: model, parallel }: JobFlags,
 ): Promise<QueuedRun> {
   const { name } = open.benchmark
   const run = {
@@ -44,6 +43,8 @@ async function queuedRun(
     ways,
     ratios,
   }
-  const id = sha256(canonical({ ...run, out: await realpath(out) })).slice(0, 16)
-  return { name: `${name}-${id}`, ...run }
+  const id = sha256(canonical({ ...run, shard, out: await realpath(out) })).slice(0, 16)
+  // Where the answerer is asked is no part of the name: run again with the right address, it is the same run.
+  const answerer = url !== undefined && model !== undefined && { answerer: { url, model, parallel } }
+  return { name: `${name}-${id}`, ...run, ...answerer }
 }

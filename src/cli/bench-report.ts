@@ -15,9 +15,18 @@ import { readFailed, readRows, readRuns } from '../bench/run/results-node.ts'
 import type { Provenance } from '../bench/run/row.ts'
 import { studies } from '../bench/studies/registry.ts'
 import type { Study } from '../bench/studies/study.ts'
-import type { ReportFlags, ReportFormat } from './bench.ts'
-import { checkDataFolder, homeOf } from './bench-data.ts'
+import { type BenchFlags, checkDataFolder, homeOf } from './bench-data.ts'
 import { startProgress } from './progress.ts'
+
+export type ReportFormat = 'md' | 'csv' | 'html'
+
+export interface ReportFlags extends BenchFlags {
+  readonly scorer: ScorerName
+  readonly format?: ReportFormat
+  readonly out?: string
+  /** How many questions of each outcome the page shows, of each benchmark. */
+  readonly gallery: number
+}
 
 /** Makes tables of a results folder, and prints or writes them. */
 export async function reportResults(folder: string, flags: ReportFlags): Promise<void> {

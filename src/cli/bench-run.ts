@@ -1,11 +1,12 @@
 import { InvalidArgumentError } from 'commander'
 import { type OpenBenchmark, openBenchmark } from '../bench/read/read-node.ts'
 import { openResults } from '../bench/run/results-node.ts'
-import type { JobFlags } from './bench.ts'
 import { benchmarkNamed, checkDataFolder, requireHome } from './bench-data.ts'
+import { withQueuePackages } from './bench-packages.ts'
 import {
   type Counts,
   type Job,
+  type JobFlags,
   type Model,
   type Planned,
   planFor,
@@ -38,6 +39,7 @@ export async function runBenchmarks(
   signal: AbortSignal,
 ): Promise<Summary[]> {
   checkTogether(flags)
+  if (flags.queue !== undefined) await loadQueue()
   const benchmarks = [...new Set(names)].map(benchmarkNamed)
   await checkDataFolder(flags.data)
   const homes = await Promise.all(benchmarks.map(benchmark => requireHome(benchmark, flags.data)))
@@ -56,13 +58,9 @@ export async function runBenchmarks(
   }
 }
 
-function checkTogether({ answerer, answererModel, queue, shard }: JobFlags): void {
+function checkTogether({ answerer, answererModel }: JobFlags): void {
   if ((answerer === undefined) !== (answererModel === undefined))
     throw new InvalidArgumentError('--answerer and --answerer-model: give both, or neither.')
-  if (queue !== undefined && answerer !== undefined)
-    throw new InvalidArgumentError('--queue: workers answer themselves. Leave --answerer out.')
-  if (queue !== undefined && shard !== undefined)
-    throw new InvalidArgumentError('--queue: workers share the questions by themselves. Leave --shard out.')
 }
 
 /** All models are read before the first is asked: who mistyped the last of them hears of it at once. */
@@ -90,8 +88,11 @@ async function ask(planned: readonly Planned[], job: Job): Promise<Counts[]> {
   if (planned.every(({ plan }) => plan.pending === 0)) return []
   return job.flags.queue === undefined
     ? (await import('./bench-here.ts')).askHere(planned, job)
-    : (await import('./bench-queue.ts')).askElsewhere(planned, job)
+    : (await loadQueue()).askElsewhere(planned, job)
 }
+
+const loadQueue = (): Promise<typeof import('./bench-queue.ts')> =>
+  withQueuePackages(() => import('./bench-queue.ts'))
 
 const summaryOf = ({ known, open, plan }: Planned, counts: Counts): Summary => {
   const { total, pending } = plan

@@ -4,12 +4,16 @@ import { wayKey } from '../bench/report/ways.ts'
 import { answerer as answererStudy } from '../bench/studies/answerer.ts'
 import { findStudy, studies } from '../bench/studies/registry.ts'
 import type { Study } from '../bench/studies/study.ts'
-import type { JobFlags, StudiesFlags } from './bench.ts'
-import type { WaysFor } from './bench-plan.ts'
-import { readResults, render, write } from './bench-report.ts'
+import type { JobFlags, WaysFor } from './bench-plan.ts'
+import { type ReportFlags, readResults, render, write } from './bench-report.ts'
 import { printSummaries, runBenchmarks, type Summary } from './bench-run.ts'
 import { labelledWithin } from './print.ts'
 import { startProgress } from './progress.ts'
+
+export interface StudiesFlags extends Omit<JobFlags, 'out'>, Pick<ReportFlags, 'scorer' | 'gallery'> {
+  readonly out?: string
+  readonly only?: readonly string[]
+}
 
 /** Asks what the studies need, as far as it was not asked before, and reports on all that is in the folder. */
 export async function runStudies(

@@ -5,14 +5,24 @@ import { connectRedis } from '../bench/queue/redis-node.ts'
 import { hasQuestions, queuedRuns, work } from '../bench/queue/worker-node.ts'
 import { type OpenBenchmark, openBenchmark } from '../bench/read/read-node.ts'
 import { findBenchmark } from '../bench/registry.ts'
+import { EndOfRun } from '../bench/run/ask-in-ways.ts'
 import { type KnownModel, knowModel, newRun, vicropVersion } from '../bench/run/facts-node.ts'
 import { canonical, questionsHash } from '../bench/run/key-node.ts'
+import type { Device } from '../onnx/session.ts'
 import { ViCrop } from '../vicrop.ts'
-import type { WorkerFlags } from './bench.ts'
-import { checkDataFolder, requireHome } from './bench-data.ts'
+import { answererBy, answererKey } from './bench-answerer.ts'
+import { type BenchFlags, checkDataFolder, requireHome } from './bench-data.ts'
 import { openOptions } from './options.ts'
 import { grouped, oneLine } from './print.ts'
 import { openingLine, type Progress, startProgress } from './progress.ts'
+
+export interface WorkerFlags extends Pick<BenchFlags, 'data'> {
+  readonly queue: string
+  readonly model?: string
+  readonly device: Device
+  readonly threads?: number
+  readonly answerer?: string
+}
 
 /** What a run asks for, found here as it has it. */
 interface Prepared {
@@ -25,6 +35,9 @@ interface Prepared {
 /** Milliseconds between two looks for a run. */
 const lookEvery = 1000
 
+/** Milliseconds before questions are taken again of a run whose answerer answered nothing: it may come back. */
+const rest = 60_000
+
 /** Milliseconds after an interruption, when nothing is waited for any more. */
 const grace = 5000
 
@@ -35,15 +48,19 @@ export async function workForRuns(flags: WorkerFlags, signal: AbortSignal): Prom
   const progress = startProgress('waiting for questions')
   const context = { flags, signal, redis, progress, opened: new OneModel() }
   const prepared = new Map<string, Prepared | null>()
+  const restUntil = new Map<string, number>()
   const disconnect = (): void => redis.disconnect()
   signal.addEventListener('abort', () => setTimeout(disconnect, grace).unref(), { once: true })
   try {
     for (;;) {
       progress.say('waiting for questions')
       for (const queued of await queuedRuns(redis)) {
-        if (!prepared.has(queued.name)) prepared.set(queued.name, await prepare(queued, context))
-        const found = prepared.get(queued.name)
-        if (found && (await hasQuestions(redis, queued))) await serve(found, context)
+        const id = canonical(queued)
+        if (!prepared.has(id)) prepared.set(id, await prepare(queued, context))
+        const found = prepared.get(id)
+        const isResting = performance.now() < (restUntil.get(id) ?? 0)
+        if (!found || isResting || !(await hasQuestions(redis, queued))) continue
+        if (!(await serve(found, context))) restUntil.set(id, performance.now() + rest)
       }
       await sleep(lookEvery, undefined, { signal })
     }
@@ -67,6 +84,7 @@ async function prepare(queued: QueuedRun, { flags, signal, progress }: Context):
   try {
     if (queued.version !== vicropVersion)
       throw new Error(`it is asked by vicrop ${queued.version}, this is ${vicropVersion}. Install that one.`)
+    requireAllowed(queued, flags)
     progress.say(`reading ${queued.benchmark.name}`)
     const home = await requireHome(findBenchmark(queued.benchmark.name), flags.data)
     const open = await openBenchmark(home.benchmark, home.data)
@@ -86,12 +104,22 @@ async function prepare(queued: QueuedRun, { flags, signal, progress }: Context):
     return { queued, open, known: { ...known, name: queued.model.name } }
   } catch (error) {
     signal.throwIfAborted()
-    progress.stop()
-    process.stderr.write(
-      `vicrop: takes no questions of ${titleOf(queued)}: ${oneLine((error as Error).message)}\n`,
-    )
+    complain(`takes no questions of ${titleOf(queued)}`, error as Error, progress)
     return null
   }
+}
+
+function complain(what: string, { message }: Error, progress: Progress): void {
+  progress.stop()
+  process.stderr.write(`vicrop: ${what}: ${oneLine(message)}\n`)
+}
+
+/** Whoever writes to the server says where answers come from; where the key goes is said here. */
+function requireAllowed({ answerer }: QueuedRun, flags: WorkerFlags): void {
+  if (answerer === undefined || answererKey() === null || flags.answerer === answerer.url) return
+  throw new Error(
+    `${answerer.url} is to answer: give --answerer ${answerer.url} if VICROP_ANSWERER_KEY may be sent there, or unset it.`,
+  )
 }
 
 const titleOf = ({ benchmark, model }: QueuedRun): string => `${benchmark.name}, ${model.name}`
@@ -100,10 +128,11 @@ const titleOf = ({ benchmark, model }: QueuedRun): string => `${benchmark.name},
 const modelOf = ({ model }: QueuedRun, flags: WorkerFlags): string | undefined =>
   flags.model ?? (model.name === 'demo' ? undefined : model.name)
 
-async function serve({ queued, open, known }: Prepared, context: Context): Promise<void> {
+/** @returns false where the run's answerer answers this worker nothing more */
+async function serve({ queued, open, known }: Prepared, context: Context): Promise<boolean> {
   const { flags, signal, redis, progress, opened } = context
   const { device, threads } = flags
-  const { settings, ways, ratios } = queued
+  const { settings, ways, ratios, answerer } = queued
   const { prompt, dtype, fit, maxPixels } = settings
   progress.say('opening the model')
   const vicrop = await opened.get(canonical([known.hash, settings]), () =>
@@ -114,21 +143,31 @@ async function serve({ queued, open, known }: Prepared, context: Context): Promi
       onProgress: done => progress.say(openingLine(done)),
     }),
   )
-  const run = newRun(known, open, settings, ways, { device, threads })
+  const run = newRun(known, open, settings, ways, { device, threads, answerer: answerer?.url })
   const { maxNewTokens } = settings
   let count = 0
   const say = (): void => progress.say(`${titleOf(queued)}: ${grouped(count)} answers`)
   say()
-  await work({
-    ...{ redis, queued, open, run },
-    asker: { vicrop, answerer: null, maxNewTokens, ratios, signal },
-    onAnswers({ rows, failed }) {
-      count += rows.length + failed.length
-      say()
-    },
-  })
+  const asker = {
+    ...{ vicrop, maxNewTokens, ratios, signal },
+    answerer: answerer === undefined ? null : answererBy(answerer.url, answerer.model),
+  }
+  try {
+    await work({
+      ...{ redis, queued, open, run, asker },
+      onAnswers({ rows, failed }) {
+        count += rows.length + failed.length
+        say()
+      },
+    })
+  } catch (error) {
+    if (!(error instanceof EndOfRun)) throw error
+    complain(`takes no questions of ${titleOf(queued)} for a minute`, error, progress)
+    return false
+  }
   progress.stop()
   process.stdout.write(`${titleOf(queued)}: ${grouped(count)} answers\n`)
+  return true
 }
 
 /** The model that was opened last. */

@@ -1,58 +1,17 @@
 import { Command, Option } from 'commander'
-import type { ScorerName } from '../bench/benchmark.ts'
 import type { Shard } from '../bench/run/plan.ts'
-import type { Device } from '../onnx/session.ts'
 import type { BenchFlags } from './bench-data.ts'
-import type { WaysFor } from './bench-plan.ts'
+import { withQueuePackages } from './bench-packages.ts'
+import type { JobFlags, WaysFor } from './bench-plan.ts'
+import type { ReportFlags, ReportFormat } from './bench-report.ts'
+import type { StudiesFlags } from './bench-studies.ts'
 import { parseMethods, type WayFlags, waysOf } from './bench-ways.ts'
-import {
-  collect,
-  deviceOption,
-  type OpenFlags,
-  parseCount,
-  usage,
-  withMapOptions,
-  withOpenOptions,
-} from './options.ts'
-
-/** Of all that asks models questions of benchmarks. */
-export interface JobFlags extends BenchFlags, OpenFlags {
-  readonly out: string
-  readonly model?: readonly string[]
-  readonly limit?: number
-  readonly shard?: Shard
-  readonly threads?: number
-  readonly ratios?: boolean
-  readonly answerer?: string
-  readonly answererModel?: string
-  readonly parallel: number
-  readonly queue?: string
-}
+import type { WorkerFlags } from './bench-worker.ts'
+import { collect, deviceOption, parseCount, usage, withMapOptions, withOpenOptions } from './options.ts'
 
 type RunFlags = JobFlags & WayFlags
 
-const reportFormats = ['md', 'csv', 'html'] as const
-export type ReportFormat = (typeof reportFormats)[number]
-
-export interface ReportFlags extends BenchFlags {
-  readonly scorer: ScorerName
-  readonly format?: ReportFormat
-  readonly out?: string
-  /** How many questions of each outcome the page shows, of each benchmark. */
-  readonly gallery: number
-}
-
-export interface StudiesFlags extends Omit<JobFlags, 'out'>, Pick<ReportFlags, 'scorer' | 'gallery'> {
-  readonly out?: string
-  readonly only?: readonly string[]
-}
-
-export interface WorkerFlags extends Pick<BenchFlags, 'data'> {
-  readonly queue: string
-  readonly model?: string
-  readonly device: Device
-  readonly threads?: number
-}
+const reportFormats: readonly ReportFormat[] = ['md', 'csv', 'html']
 
 /** Where the benchmarks are, for who does not say so on each call. */
 const variable = 'VICROP_DATA'
@@ -85,9 +44,10 @@ export function benchCommand(signal: AbortSignal): Command {
     const summaries = await runBenchmarks(names, { ...flags, ...dataFolder(flags) }, waysFor, signal)
     printSummaries(summaries, flags)
   })
-  withWorkerOptions(bench.command('worker')).action(async (flags: WorkerFlags) =>
-    (await import('./bench-worker.ts')).workForRuns({ ...flags, ...dataFolder(flags) }, signal),
-  )
+  withWorkerOptions(bench.command('worker')).action(async (flags: WorkerFlags) => {
+    const { workForRuns } = await withQueuePackages(() => import('./bench-worker.ts'))
+    return workForRuns({ ...flags, ...dataFolder(flags) }, signal)
+  })
   withStudiesOptions(bench.command('studies')).action(async (names: string[], flags: StudiesFlags) =>
     (await import('./bench-studies.ts')).runStudies(names, { ...flags, ...dataFolder(flags) }, signal),
   )
@@ -166,6 +126,11 @@ function withWorkerOptions(command: Command): Command {
     .option('-m, --model <id|folder>', 'where the checkpoint is here (default: what the run calls it)')
     .addOption(deviceOption())
     .option('--threads <n>', 'threads inside one operator (default: one a core)', usage(parseCount))
+    .option(
+      '--answerer <url>',
+      'the only answerer of runs that VICROP_ANSWERER_KEY is sent to, if that is set',
+      usage(parseUrl),
+    )
 }
 
 function withReportOptions(command: Command): Command {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio'
 import pLimit from 'p-limit'
 import { readPicture } from '../image/decode-node.ts'
+import type { Method } from '../importance/method.ts'
 import type { OpenProgress } from '../load.ts'
 import { isPublicAddress } from '../server/addresses.ts'
 import { imageReader, type ReadImage } from '../server/images.ts'
@@ -12,9 +13,13 @@ import { Pictures } from '../server/pictures.ts'
 import { unlessAborted } from '../server/work.ts'
 import { ViCrop } from '../vicrop.ts'
 import { namedLayers } from './layers-file.ts'
-import type { McpFlags } from './mcp.ts'
-import { openOptions } from './options.ts'
+import { type MapFlags, type OpenFlags, openOptions } from './options.ts'
 import { oneLine } from './print.ts'
+
+export interface McpFlags extends MapFlags, OpenFlags {
+  readonly model?: string
+  readonly method: Method
+}
 
 /** Of the file of a picture: as much as any camera writes. */
 const maxImageBytes = 64 * 2 ** 20

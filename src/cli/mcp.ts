@@ -1,18 +1,6 @@
 import { Command } from 'commander'
-import type { Method } from '../importance/method.ts'
-import {
-  type MapFlags,
-  methodOption,
-  modelOption,
-  type OpenFlags,
-  withMapOptions,
-  withOpenOptions,
-} from './options.ts'
-
-export interface McpFlags extends MapFlags, OpenFlags {
-  readonly model?: string
-  readonly method: Method
-}
+import type { McpFlags } from './mcp-run.ts'
+import { methodOption, modelOption, withMapOptions, withOpenOptions } from './options.ts'
 
 export function mcpCommand(version: string, signal: AbortSignal): Command {
   const command = new Command('mcp')

@@ -5,6 +5,7 @@ import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError } from 'commander'
 import ipaddr from 'ipaddr.js'
+import type { Method } from '../importance/method.ts'
 import { demoModel } from '../load-node.ts'
 import { type AppOptions, createApp } from '../server/app.ts'
 import { loopbackHosts } from '../server/guards.ts'
@@ -14,10 +15,33 @@ import type { UpstreamOptions } from '../server/upstream.ts'
 import { ViCrop } from '../vicrop.ts'
 import { unreadable } from '../weights/file-node.ts'
 import { namedLayers } from './layers-file.ts'
-import { openOptions } from './options.ts'
+import { type MapFlags, type OpenFlags, openOptions } from './options.ts'
 import { openingLine, startProgress } from './progress.ts'
-import type { ServeFlags } from './serve.ts'
-import { serverLog } from './server-log.ts'
+import { type LogLevel, serverLog } from './server-log.ts'
+
+/** The options of `serve`, as commander gives them. */
+export interface ServeFlags extends MapFlags, OpenFlags {
+  readonly model?: string
+  readonly method: Method
+  readonly host: string
+  readonly port: number
+  readonly apiKey?: readonly string[]
+  readonly apiKeyFile?: string
+  readonly cors: readonly string[]
+  readonly maxQueue: number
+  readonly timeout: number
+  readonly maxNewTokens: number
+  readonly maxImageBytes: number
+  readonly maxPixelsIn: number
+  readonly pictures: number
+  readonly pictureBytes: number
+  readonly urlImages: boolean
+  readonly allowPrivateUrls?: true
+  readonly upstream?: string
+  readonly upstreamModel?: string
+  readonly upstreamKey?: string
+  readonly logLevel: LogLevel
+}
 
 /** The page of `web/`, as the build puts it beside the command line. */
 const pageFolder = fileURLToPath(new URL('../page/', import.meta.url))

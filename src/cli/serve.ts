@@ -1,41 +1,9 @@
 import { Command, Option } from 'commander'
-import type { Method } from '../importance/method.ts'
-import {
-  collect,
-  type MapFlags,
-  methodOption,
-  modelOption,
-  type OpenFlags,
-  usage,
-  withMapOptions,
-  withOpenOptions,
-} from './options.ts'
+import { collect, methodOption, modelOption, usage, withMapOptions, withOpenOptions } from './options.ts'
+import type { ServeFlags } from './run-server.ts'
+import type { LogLevel } from './server-log.ts'
 
-/** The options of `serve`, as commander gives them. */
-export interface ServeFlags extends MapFlags, OpenFlags {
-  readonly model?: string
-  readonly method: Method
-  readonly host: string
-  readonly port: number
-  readonly apiKey?: readonly string[]
-  readonly apiKeyFile?: string
-  readonly cors: readonly string[]
-  readonly maxQueue: number
-  readonly timeout: number
-  readonly maxNewTokens: number
-  readonly maxImageBytes: number
-  readonly maxPixelsIn: number
-  readonly pictures: number
-  readonly pictureBytes: number
-  readonly urlImages: boolean
-  readonly allowPrivateUrls?: true
-  readonly upstream?: string
-  readonly upstreamModel?: string
-  readonly upstreamKey?: string
-  readonly logLevel: (typeof logLevels)[number]
-}
-
-const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const
+const logLevels: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'silent']
 
 export function serveCommand(version: string, signal: AbortSignal): Command {
   const command = new Command('serve')

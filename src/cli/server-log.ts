@@ -1,8 +1,10 @@
 import pino, { type Logger } from 'pino'
 import { oneLine } from './print.ts'
 
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
+
 /** A log on standard error: a JSON object a line, or where somebody watches a line to read. */
-export function serverLog(level: string): Logger {
+export function serverLog(level: LogLevel): Logger {
   const { stderr } = process
   const destination = stderr.isTTY
     ? { write: (line: string) => void stderr.write(`${readable(JSON.parse(line))}\n`) }

@@ -1,75 +1,14 @@
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
-import { createServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import sharp from 'sharp'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Row } from '../../src/bench/run/row.ts'
+import { type Asked, says, serve } from './endpoint.ts'
 import { type Ended, folderOfFile, vicrop } from './vicrop.ts'
 
 const root = folderOfFile()
 const newFolder = (): string => mkdtempSync(join(root, 'out-'))
-
-interface Asked {
-  readonly path: string | undefined
-  readonly key: string | undefined
-  readonly model: string
-  readonly text: string
-  readonly pictures: readonly Buffer[]
-}
-
-interface Reply {
-  readonly status: number
-  readonly body: unknown
-  readonly headers?: Readonly<Record<string, string>>
-}
-
-const says = (content: string | null): Reply => ({
-  status: 200,
-  body: { choices: [{ message: { content } }] },
-})
-
-const closing: (() => void)[] = []
-afterEach(() => {
-  for (const close of closing.splice(0)) close()
-})
-
-/** An endpoint on loopback. Says how many requests it had at once. */
-async function serve(reply: (asked: Asked, nth: number) => Reply | Promise<Reply>) {
-  const asked: Asked[] = []
-  let [now, most] = [0, 0]
-  const server = createServer(async (request, response) => {
-    most = Math.max(most, ++now)
-    const one = await read(request)
-    asked.push(one)
-    const { status, body, headers = {} } = await reply(one, asked.length - 1)
-    now--
-    response.writeHead(status, { 'content-type': 'application/json', ...headers })
-    response.end(typeof body === 'string' ? body : JSON.stringify(body))
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  closing.push(() => server.close())
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
-  return { url, asked, most: () => most }
-}
-
-async function read(request: IncomingMessage): Promise<Asked> {
-  let text = ''
-  for await (const part of request) text += part
-  const { model, messages } = JSON.parse(text)
-  const [message] = messages
-  const content: { type: string; text?: string; image_url?: { url: string } }[] = message.content
-  return {
-    path: request.url,
-    key: request.headers.authorization,
-    model,
-    text: content.at(-1)?.text ?? '',
-    pictures: content
-      .filter(({ type }) => type === 'image_url')
-      .map(({ image_url }) => Buffer.from(image_url?.url.split('base64,')[1] ?? '', 'base64')),
-  }
-}
 
 const run = (out: string, url: string, args: readonly string[] = []): Promise<Ended> =>
   vicrop(

@@ -10,6 +10,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
+import { platform } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -310,6 +311,27 @@ describe('what stands in the way', () => {
       stderr: `vicrop: ${disk}/rows.jsonl: cannot be written (EROFS); allow it, or name another folder by --out.\n`,
     })
     expect(linesOf(disk)).toHaveLength(2)
+    const inside = join(disk, 'new', 'folder')
+    expect(await run(inside, ['--limit', '1'])).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: `vicrop: ${inside}: cannot be written (EROFS); allow it, or name another folder by --out.\n`,
+    })
+  })
+
+  it.skipIf(platform() !== 'linux')('a folder where none can be made', async () => {
+    expect((await run('/proc/new/folder', ['--limit', '1'])).stderr).toBe(
+      'vicrop: /proc/new/folder: cannot be written (ENOENT); allow it, or name another folder by --out.\n',
+    )
+  })
+
+  it('a file where the folder should be', async () => {
+    const file = join(root, 'a-file')
+    writeFileSync(file, '')
+    for (const out of [file, join(file, 'folder')])
+      expect((await run(out, ['--limit', '1'])).stderr).toBe(
+        `vicrop: ${out}: cannot be written (ENOTDIR); allow it, or name another folder by --out.\n`,
+      )
   })
 
   it.each([

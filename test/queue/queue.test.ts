@@ -227,6 +227,22 @@ describe.skipIf(!hasRedis)(
       expect((await readFailed(folder)).get(keyNamed('a'))?.error).toMatch(/^its worker's answer is none/)
     })
 
+    it('asks again alone what an answer leaves out, and then sets it aside', async () => {
+      const asking = ask([taskOf('a', 'b', 'c')])
+      const jobs: string[][] = []
+      workWith(job => {
+        jobs.push(idsOf(job))
+        const { rows, ...others } = answered(job)
+        return { ...others, rows: rows.filter(({ key }) => key === keyNamed('a')) }
+      })
+      await asking
+      expect(jobs).toEqual([['a', 'b', 'c'], ['b'], ['c']])
+      expect(await answers()).toEqual(keysNamed('a'))
+      const failed = await readFailed(folder)
+      expect([...failed.keys()].sort()).toEqual(keysNamed('b', 'c'))
+      expect(failed.get(keyNamed('b'))?.error).toBe("its worker's answer lacks it")
+    })
+
     it('is put in again when the server has forgotten it', async () => {
       const asking = ask([taskOf('a'), taskOf('b')])
       await expect.poll(() => queuedRuns(redis)).toHaveLength(1)

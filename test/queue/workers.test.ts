@@ -1,12 +1,22 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { randomNumbers } from '../../src/bench/random.ts'
 import type { Row } from '../../src/bench/run/row.ts'
-import { type Ended, folderOfFile, vicrop } from '../cli/vicrop.ts'
+import { type Asked, says, serve } from '../cli/endpoint.ts'
+import { type Ended, folderOfFile, type Surroundings, vicrop } from '../cli/vicrop.ts'
 import { modelPath } from '../models/fixtures.ts'
 import { hasRedis, type RedisServer, startRedis } from './redis-server.ts'
 
@@ -14,12 +24,10 @@ const root = folderOfFile()
 const newFolder = (): string => mkdtempSync(join(root, 'out-'))
 const benchmark = new URL('../../demo/benchmark/', import.meta.url)
 
-const linesOf = (out: string): string[] =>
-  existsSync(join(out, 'rows.jsonl'))
-    ? readFileSync(join(out, 'rows.jsonl'), 'utf8').split('\n').slice(0, -1)
-    : []
+const linesOf = (out: string, file = 'rows.jsonl'): string[] =>
+  existsSync(join(out, file)) ? readFileSync(join(out, file), 'utf8').split('\n').slice(0, -1) : []
 
-const rowsOf = (out: string): Row[] => linesOf(out).map(line => JSON.parse(line))
+const rowsOf = (out: string, file?: string): Row[] => linesOf(out, file).map(line => JSON.parse(line))
 
 /** What has to be the same whenever and wherever a question is asked. */
 const lasting = (rows: readonly Row[]): object[] =>
@@ -42,10 +50,10 @@ function deferred(): { promise: Promise<void>; resolve: () => void } {
   return { promise, resolve }
 }
 
-function start(args: readonly string[]): Running {
+function start(args: readonly string[], { env = {} }: Pick<Surroundings, 'env'> = {}): Running {
   const [kill, interrupt] = [new AbortController(), new AbortController()]
   const { promise: complains, resolve: onError } = deferred()
-  const ended = vicrop(args, { killed: kill.signal, interrupted: interrupt.signal, onError })
+  const ended = vicrop(args, { env, killed: kill.signal, interrupted: interrupt.signal, onError })
   const endBy = (end: AbortController) => () => {
     end.abort()
     return ended
@@ -156,6 +164,131 @@ describe.skipIf(!hasRedis)(
         status: 130,
         stderr: `vicrop: stopped. Run the same again to go on in ${out}.\n`,
       })
+    })
+
+    describe('with --answerer', () => {
+      const env = { VICROP_ANSWERER_KEY: 'secret' }
+      // Of runs that were stopped, workers would answer what is left.
+      beforeEach(async () => {
+        const redis = new Redis(server.url, { maxRetriesPerRequest: null })
+        await redis.flushall()
+        redis.disconnect()
+      })
+
+      const withKey = (...more: string[]): Running =>
+        start(['bench', 'worker', '--queue', server.url, ...more], { env })
+      const by = (url: string): string[] => ['--answerer', url, '--answerer-model', 'big']
+      /** An answer that depends on all that is shown and asked, and on nothing else. */
+      const reply = ({ text, pictures }: Asked) =>
+        says(`${createHash('sha256').update(text).update(Buffer.concat(pictures)).digest('hex')}`)
+
+      it('answer through it, as a single run does; the key is not in the queue', async () => {
+        const endpoint = await serve(async asked => {
+          await sleep(50)
+          return reply(asked)
+        })
+        const [whole, out] = [newFolder(), newFolder()]
+        const args = ['--limit', '20', '--methods', 'none,rel-att', ...by(endpoint.url)]
+        expect((await vicrop(['bench', 'run', 'demo', '--out', whole, ...args], { env })).status).toBe(0)
+        const asked = endpoint.asked.length
+        const running = start(['bench', 'run', 'demo', '--out', out, '--queue', server.url, ...args], { env })
+        const redis = new Redis(server.url, { maxRetriesPerRequest: null })
+        const described = async (): Promise<string[]> =>
+          (await redis.hvals('vicrop:runs')).filter(run => run.includes(endpoint.url))
+        await expect.poll(described, { timeout: 20_000 }).toHaveLength(1)
+        expect((await described()).join()).not.toContain('secret')
+        redis.disconnect()
+        const workers = Array.from({ length: 2 }, () => withKey('--answerer', endpoint.url))
+        expect(await running.ended).toMatchObject({ status: 0, stderr: '' })
+        await Promise.all(workers.map(one => one.interrupt()))
+        expect(lasting(rowsOf(out))).toEqual(lasting(rowsOf(whole)))
+        expect(rowsOf(out)).toHaveLength(40)
+        expect(endpoint.asked.length).toBe(2 * asked)
+        expect(new Set(endpoint.asked.map(({ key }) => key))).toEqual(new Set(['Bearer secret']))
+        const files = readdirSync(join(out, 'runs')).map(file =>
+          readFileSync(join(out, 'runs', file), 'utf8'),
+        )
+        expect(new Set(files.map(text => JSON.parse(text).answerer))).toEqual(new Set([endpoint.url]))
+        expect(files.join()).not.toContain('secret')
+      })
+
+      it('ask it several questions at once, and no more than they may', async () => {
+        const endpoint = await serve(async asked => {
+          await sleep(200)
+          return reply(asked)
+        })
+        const own = worker()
+        const args = ['--limit', '12', '--methods', 'none', '--parallel', '3', ...by(endpoint.url)]
+        expect((await run(newFolder(), ...args).ended).status).toBe(0)
+        await own.interrupt()
+        expect(endpoint.most()).toBe(3)
+      })
+
+      it('send their key nowhere that they were not told of', async () => {
+        const endpoint = await serve(reply)
+        const running = run(newFolder(), '--limit', '1', ...by(endpoint.url))
+        const others = [withKey(), withKey('--answerer', 'http://127.0.0.1:9/v1')]
+        await Promise.all(others.map(({ complains }) => complains))
+        const ended = await Promise.all(others.map(one => one.interrupt()))
+        const message = `vicrop: takes no questions of demo, demo: ${endpoint.url} is to answer: give --answerer ${endpoint.url} if VICROP_ANSWERER_KEY may be sent there, or unset it.\n`
+        expect(ended.map(({ stderr }) => stderr)).toEqual([message, message])
+        expect(endpoint.asked).toEqual([])
+        await running.interrupt()
+      })
+
+      it('whose key is refused say so and give back what they took; others answer', async () => {
+        const endpoint = await serve(asked =>
+          asked.key === 'Bearer secret'
+            ? reply(asked)
+            : { status: 401, body: { error: { message: 'Incorrect API key.' } } },
+        )
+        const out = newFolder()
+        const running = run(out, '--limit', '12', ...by(endpoint.url))
+        const without = worker()
+        await without.complains
+        const own = withKey('--answerer', endpoint.url)
+        expect(await running.ended).toMatchObject({ status: 0, stderr: '' })
+        await own.interrupt()
+        const { status, stdout, stderr } = await without.interrupt()
+        expect({ status, stdout, stderr }).toEqual({
+          status: 130,
+          stdout: '',
+          stderr: `vicrop: takes no questions of demo, demo for a minute: ${endpoint.url}: refused with status 401: Incorrect API key. Set VICROP_ANSWERER_KEY to its key.\n`,
+        })
+        expect(rowsOf(out)).toHaveLength(24)
+        expect(existsSync(join(out, 'failed.jsonl'))).toBe(false)
+      })
+
+      it('go on at the address that the run is started again with', async () => {
+        const endpoint = await serve(reply)
+        const out = newFolder()
+        const args = ['--limit', '4', '--methods', 'none']
+        const wrong = run(out, ...args, ...by('http://127.0.0.1:9/v1'))
+        const own = worker()
+        await own.complains
+        await wrong.interrupt()
+        expect(await run(out, ...args, ...by(endpoint.url)).ended).toMatchObject({ status: 0, stderr: '' })
+        expect((await own.interrupt()).stderr).toMatch(
+          /^vicrop: takes no questions of demo, demo for a minute: http:\/\/127.0.0.1:9\/v1: cannot be asked/,
+        )
+        expect(rowsOf(out)).toHaveLength(4)
+      })
+    })
+
+    it('answer shards that are queued side by side, each into its files', async () => {
+      const [whole, out] = [newFolder(), newFolder()]
+      const args = ['--limit', '30', '--methods', 'none,random']
+      await vicrop(['bench', 'run', 'demo', '--out', whole, ...args])
+      const workers = [worker(), worker()]
+      const parts = ['1/2', '2/2'].map(shard => run(out, ...args, '--shard', shard))
+      const ended = await Promise.all(parts.map(part => part.ended))
+      expect(ended.map(({ status, stderr }) => ({ status, stderr }))).toEqual(
+        Array(2).fill({ status: 0, stderr: '' }),
+      )
+      await Promise.all(workers.map(one => one.interrupt()))
+      const rows = ['rows-1-of-2.jsonl', 'rows-2-of-2.jsonl'].map(file => rowsOf(out, file))
+      expect(rows.every(part => part.length > 0)).toBe(true)
+      expect(lasting(rows.flat())).toEqual(lasting(rowsOf(whole)))
     })
 
     it('that are interrupted give back what they have taken', async () => {

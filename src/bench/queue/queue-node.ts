@@ -171,8 +171,8 @@ class Gathering {
     await results.add(rows)
     for (const { key } of rows) this.#wanted.delete(key)
     onAnswers({ rows, failed: [] })
-    if (job.data.asked.length > 1) await this.#putAlone(job.data, new Set(failed.map(({ key }) => key)))
-    else await this.#setAside(failed)
+    if (job.data.asked.length === 1) await this.#setAside(failed)
+    await this.#giveUp(job, "its worker's answer lacks it")
   }
 
   async #describe({ run }: JobResult): Promise<void> {
@@ -180,7 +180,7 @@ class Gathering {
     this.#described.add(run.id)
   }
 
-  /** A job that no attempt, or no worker, came through with. */
+  /** What is still wanted of a job: put in again, or set aside if it was alone. */
   async #giveUp({ data }: Job<QueuedJob, unknown>, error: string): Promise<void> {
     const keys = new Set(data.asked.flatMap(({ keys }) => keys).filter(key => this.#wanted.has(key)))
     if (data.asked.length > 1) return this.#putAlone(data, keys)

@@ -15,6 +15,17 @@ export interface QueuedRun {
   readonly settings: Settings
   readonly ways: readonly Way[]
   readonly ratios: boolean
+  /** Who answers in place of the model; absent: the model itself. Its key is each worker's own. */
+  readonly answerer?: QueuedAnswerer
+}
+
+export interface QueuedAnswerer {
+  /** Of an OpenAI-compatible API. */
+  readonly url: string
+  /** As the endpoint calls it, and as ways do. */
+  readonly model: string
+  /** How many questions each worker asks it at once. */
+  readonly parallel: number
 }
 
 /** Questions about one picture, by their ids, each with the keys of the answers that are wanted. */
@@ -40,6 +51,9 @@ export const runSchema: z.ZodType<QueuedRun> = z.object({
   settings: settingsSchema,
   ways: z.array(waySchema),
   ratios: z.boolean(),
+  answerer: z
+    .object({ url: z.url({ protocol: /^https?$/ }), model: text, parallel: z.int().min(1) })
+    .exactOptional(),
 })
 
 export const jobSchema: z.ZodType<QueuedJob> = z.object({

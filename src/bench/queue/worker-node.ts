@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DelayedError, type Job, Queue, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
+import pLimit from 'p-limit'
 import type { Question } from '../question.ts'
 import type { OpenBenchmark } from '../read/read-node.ts'
-import type { Asker } from '../run/ask-in-ways.ts'
+import { type Asker, EndOfRun } from '../run/ask-in-ways.ts'
 import { keysOf } from '../run/key-node.ts'
 import type { Asked, Task } from '../run/plan.ts'
-import type { FailedRow, Provenance, Row } from '../run/row.ts'
+import type { Provenance } from '../run/row.ts'
 import { type Answers, answersOf } from '../run/run-node.ts'
 import { attempts } from './queue-node.ts'
 import { type JobResult, jobSchema, type QueuedJob, type QueuedRun, runSchema } from './queue-schema.ts'
@@ -70,12 +71,18 @@ export interface WorkOptions {
  * Answers questions of a run until none waits.
  *
  * Interrupted, it gives what it has taken back at once; killed, others take it when its lock is over.
+ *
+ * @throws EndOfRun where this worker's other questions would fare no better; what it has taken is given back
  */
 export async function work(options: WorkOptions): Promise<void> {
   const { redis, queued, asker } = options
-  const worker = new Worker<QueuedJob, JobResult>(queued.name, answering(options), {
+  const end = new AbortController()
+  const signal = AbortSignal.any([asker.signal, end.signal])
+  const answer = answering({ ...options, asker: { ...asker, signal } }, error => end.abort(error))
+  const worker = new Worker<QueuedJob, JobResult>(queued.name, answer, {
     connection: redis,
     prefix,
+    concurrency: parallelOf(queued),
     lockDuration,
     stalledInterval,
     maxStalledCount: attempts - 1,
@@ -83,8 +90,11 @@ export async function work(options: WorkOptions): Promise<void> {
   // A server that went away comes back, and what was another's by then is answered by that one.
   worker.on('error', () => {})
   try {
-    do await sleep(lookEvery, undefined, { signal: asker.signal })
+    do await sleep(lookEvery, undefined, { signal })
     while (await hasQuestions(redis, queued))
+  } catch (error) {
+    end.signal.throwIfAborted()
+    throw error
   } finally {
     await closed(worker)
   }
@@ -97,13 +107,20 @@ async function closed(worker: Worker<QueuedJob, JobResult>): Promise<void> {
   if (!(await Promise.race([isClosed, late]))) await worker.close(true)
 }
 
-function answering(options: WorkOptions): (job: Job<QueuedJob>, token?: string) => Promise<JobResult> {
+/** How many questions may wait for somebody else's answer while others are looked at. */
+const parallelOf = ({ answerer }: QueuedRun): number => answerer?.parallel ?? 1
+
+function answering(
+  options: WorkOptions,
+  onEnd: (error: EndOfRun) => void,
+): (job: Job<QueuedJob>, token?: string) => Promise<JobResult> {
   const { queued, open, run, asker, onAnswers } = options
+  const answersTo = inTurn(options)
   const questions = new Map(open.questions.map(question => [question.id, question]))
   return async (job, token) => {
     try {
       const task = taskOf(jobSchema.parse(job.data), questions, queued)
-      const answers = await answersTo(task, options)
+      const answers = await answersTo(task)
       const isLast = job.attemptsMade + 1 >= attempts
       // Alone, it is tried again, perhaps by a worker that has the picture or the memory for it.
       if (task.asked.length === 1 && answers.failed.length > 0 && !isLast)
@@ -111,6 +128,8 @@ function answering(options: WorkOptions): (job: Job<QueuedJob>, token?: string) 
       onAnswers(answers)
       return { ...answers, run }
     } catch (error) {
+      // What is wrong with no question takes no attempt of any.
+      if (error instanceof EndOfRun) onEnd(error)
       if (!asker.signal.aborted) throw error
       await job.moveToDelayed(Date.now(), token)
       throw new DelayedError()
@@ -118,17 +137,28 @@ function answering(options: WorkOptions): (job: Job<QueuedJob>, token?: string) 
   }
 }
 
-async function answersTo(task: Task, { run, open, asker }: WorkOptions): Promise<Answers> {
-  const rows: Row[] = []
-  const failed: FailedRow[] = []
+/** Looks at one picture at a time, and at the next while answers to the last are still to come from somebody else. */
+function inTurn({ queued, run, open, asker }: WorkOptions): (task: Task) => Promise<Answers> {
   const facts = { run: run.id, model: run.model.name, open }
-  for await (const { answers } of answersOf(task, facts, asker)) {
-    const of = await answers
-    rows.push(...of.rows)
-    failed.push(...of.failed)
+  const turns = pLimit(1)
+  const waiting = new Set<Promise<void>>()
+  async function look(task: Task): Promise<Promise<Answers>[]> {
+    const all: Promise<Answers>[] = []
+    for await (const { answers } of answersOf(task, facts, asker)) {
+      all.push(answers)
+      const over: Promise<void> = answers.then(nothing, nothing).finally(() => waiting.delete(over))
+      waiting.add(over)
+      while (waiting.size >= parallelOf(queued)) await Promise.race(waiting)
+    }
+    return all
   }
-  return { rows, failed }
+  return async task => {
+    const all = await Promise.all(await turns(() => look(task)))
+    return { rows: all.flatMap(({ rows }) => rows), failed: all.flatMap(({ failed }) => failed) }
+  }
 }
+
+const nothing = (): void => {}
 
 /** @throws an error for questions that are not the ones of this worker's benchmark */
 function taskOf(

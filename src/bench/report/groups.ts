@@ -39,7 +39,7 @@ export function sizeGroups({ benchmark, questions }: Experiment): SizeGroup[] {
     if (S === null || (only !== undefined && tags[only.tag] !== only.value)) continue
     const measured = S < from ? 'small' : S < below ? 'medium' : 'large'
     const published = tags.size as SizeName
-    ids[published in ids ? published : measured].add(id)
+    ids[Object.hasOwn(ids, published) ? published : measured].add(id)
   }
   const names = { small: `small, S < ${from}`, medium: 'medium', large: `large, S ≥ ${below}` }
   return (Object.keys(ids) as SizeName[])

@@ -98,24 +98,35 @@ export function valueText(value: number, unit: Unit): string {
   if (!Number.isFinite(value)) return '–'
   switch (unit) {
     case 'share':
-      return `${(100 * value).toFixed(1)} %`
+      return `${fixed(100 * value, 1)} %`
     case 'points':
       return pointsText(value)
     case 'times':
-      return value.toFixed(value < 10 ? 2 : 1)
+      return fixed(value, value < 10 ? 2 : 1)
     case 'seconds':
-      return value.toFixed(value < 1 ? 3 : 2)
+      return fixed(value, Math.abs(value) < 1 ? 3 : 2)
     case 'count':
       return grouped(value)
     case 'p':
-      return value < 0.001 ? value.toExponential(0).replace('e-', 'e−') : value.toPrecision(2)
+      return value < leastP ? 'below 1e−300' : pText(value)
   }
+}
+
+/** Not far below, numbers end: p of a thousand wins without a loss would be 0. */
+const leastP = 1e-300
+
+const pText = (p: number): string => (p < 0.001 ? p.toExponential(0).replace('e-', 'e−') : p.toPrecision(2))
+
+/** With a minus sign, not a hyphen, and none before a zero. */
+function fixed(value: number, digits: number): string {
+  const text = value.toFixed(digits)
+  return text.replace('-', Number(text) === 0 ? '' : '−')
 }
 
 /** Percentage points, with their sign. */
 function pointsText(value: number): string {
-  const text = Math.abs(100 * value).toFixed(1)
-  return Number(text) === 0 ? '0.0' : `${value < 0 ? '−' : '+'}${text}`
+  const text = fixed(100 * value, 1)
+  return Number(text) > 0 ? `+${text}` : text
 }
 
 /** What a cell says, in parts. */

@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import type { z } from 'zod'
-import { unreadable } from '../../weights/file-node.ts'
+import { systemCode, unreadable } from '../../weights/file-node.ts'
 import { absent } from '../read/files-node.ts'
 import { Appender, unwritable } from './appender-node.ts'
 import { readLines } from './lines-node.ts'
@@ -100,13 +100,26 @@ export interface Results {
   close(): Promise<void>
 }
 
+/** With those that it is in. Node's own way to do so says ENOENT of a disk that is read only, and never ends in `/proc`. */
+async function makeFolder(path: string): Promise<void> {
+  const make = (): Promise<void> =>
+    mkdir(path).catch(error => {
+      if (systemCode(error) !== 'EEXIST') throw error
+    })
+  await make().catch(async error => {
+    if (systemCode(error) !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolder(dirname(path))
+    await make()
+  })
+}
+
 /**
  * Opens a results folder, or makes it. Files of other shards, which others may be writing to, are read and left alone.
  *
  * @throws an error of one sentence if it cannot be written, if another run writes to the same file, or if a line is no row
  */
 export async function openResults(folder: string, shard: Shard | null): Promise<Results> {
-  await mkdir(join(folder, 'runs'), { recursive: true }).catch(error => {
+  await makeFolder(join(folder, 'runs')).catch(error => {
     throw unwritable(folder, error)
   })
   const name = (what: string): string =>

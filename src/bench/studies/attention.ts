@@ -51,19 +51,20 @@ function tableOf(experiment: Experiment, layers: readonly Layer[], part: string)
 }
 
 function drawn(experiment: Experiment, layers: readonly Layer[], part: string): Figure {
+  const all = (['right', 'wrong'] as const).filter(series => layers[0]![series].n > 0)
   return {
     kind: 'figure',
     title: titled(experiment, `attention ratio by layer${part}`),
     of: factsOf(experiment),
     caption: `${meaning} Bands are 95 % intervals of the mean.`,
-    alt: `Highest in layer ${peak(layers, 'right')} where the plain answer is right, in layer ${peak(layers, 'wrong')} where it is wrong.`,
+    alt: `Highest ${all.map(series => `in layer ${peak(layers, series)} where the plain answer is ${series}`).join(', ')}.`,
     plot: {
       type: 'lines',
       x: 'layer',
       y: 'attention ratio',
       chance: 1,
       points: layers.flatMap((of, layer) =>
-        (['right', 'wrong'] as const).map(series => {
+        all.map(series => {
           const { value, low, high } = of[series]
           return { series: `plain answer ${series}`, colour: series, x: layer, value, low, high }
         }),

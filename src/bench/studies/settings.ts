@@ -15,27 +15,30 @@ export const settings: Study = {
   needsRatios: false,
   view: experiments =>
     experimentsBy(experiments, ({ benchmark, edition }) => `${benchmark.name} ${edition}`).flatMap(
-      ([first, ...others]) => others.map(other => compared(first as Experiment, other)),
+      ([first, ...others]) => others.flatMap(other => compared(first as Experiment, other)),
     ),
 }
 
-function compared(first: Experiment, other: Experiment): Table {
+function compared(first: Experiment, other: Experiment): Table[] {
   const pairs = plainWays(other).flatMap(way => {
     const before = first.ways.find(one => wayKey(one.way) === wayKey(way.way))
     return before === undefined ? [] : [{ way, before }]
   })
-  return {
-    kind: 'table',
-    title: titled(other, `against ${describeSettings(first.settings)}`),
-    of: factsOf(other),
-    rowsAre: 'method',
-    columns: ['difference', 'the same crop'],
-    rows: pairs.map(({ way, before }) => ({
-      name: way.name,
-      cells: [differenceCell(differenceFrom(before, way, null)), sameCrops(before, way)],
-    })),
-    notes: missingNotes(other),
-  }
+  if (pairs.length === 0) return []
+  return [
+    {
+      kind: 'table',
+      title: titled(other, `against ${describeSettings(first.settings)}`),
+      of: factsOf(other),
+      rowsAre: 'method',
+      columns: ['difference', 'the same crop'],
+      rows: pairs.map(({ way, before }) => ({
+        name: way.name,
+        cells: [differenceCell(differenceFrom(before, way, null)), sameCrops(before, way)],
+      })),
+      notes: missingNotes(other),
+    },
+  ]
 }
 
 /** How often both crop alike, of the questions that both answered. */

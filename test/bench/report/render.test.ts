@@ -1,8 +1,9 @@
 import { csvParse } from 'd3-dsv'
 import { describe, expect, it } from 'vitest'
+import { mcnemar } from '../../../src/bench/metrics/paired.ts'
 import { toCsv } from '../../../src/bench/report/csv.ts'
 import { toMarkdown } from '../../../src/bench/report/markdown.ts'
-import type { Report, Table } from '../../../src/bench/report/table.ts'
+import type { Cell, Report, Table } from '../../../src/bench/report/table.ts'
 import { runNamed } from '../sample-row.ts'
 
 const difference = {
@@ -76,6 +77,22 @@ A note.
 
 - r1, 2026-11-27T08:00:00.000Z: demo (9372c470, llava), f32, plain prompt, at most 20 tokens; demo, published, 1 questions (17d5efa6); vicrop 0.1.0, onnxruntime 1.30.0, node v20.20.2, cpu; a cpu, linux x64, 2 threads; ways: rel-att, layer 1+2
 `)
+  })
+
+  it('says of a p that is too small for a number how small it is at most', () => {
+    const cells = [mcnemar(1200, 0), 3e-166, 0.00042].map((value): Cell => ({ value, unit: 'p' }))
+    const lines = toMarkdown(reportOf({ ...table, rows: [{ name: 'rel-att', cells }] }))
+    expect(lines).toContain('| rel-att | below 1e−300 | 3e−166 | 4e−4 |\n')
+  })
+
+  it('has numbers below zero with a minus sign, and none before a zero', () => {
+    const cells: Cell[] = [
+      { value: -1 / 3, unit: 'share' },
+      { value: -0.0001, unit: 'share' },
+      { value: -12.3456, unit: 'seconds' },
+    ]
+    const lines = toMarkdown(reportOf({ ...table, rows: [{ name: 'rel-att', cells }] }))
+    expect(lines).toContain('| rel-att | −33.3 % | 0.0 % | −12.35 |\n')
   })
 
   it('takes texts as text', () => {

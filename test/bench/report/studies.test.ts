@@ -67,6 +67,14 @@ describe('size', () => {
     expect(table.of).toMatchObject({ questions: 8, scorer: 'exact match', model: 'demo' })
   })
 
+  it('is as published only where that is a size', async () => {
+    const sized = ['large', 'constructor'].flatMap(size =>
+      answered(asked(size, { tags: { family: 'read', size }, boxes: square(9) }), [none], ['a']),
+    )
+    const table = tableOf(view('size', await experimentOf(sized)), 'demo: score by size')
+    expect(table.columns).toEqual(['small, S < 0.01 (1)', 'large, S ≥ 0.04 (1)'])
+  })
+
   it('has the share of what the human crop gains', async () => {
     const title = 'demo: share of what the human crop gains, by size'
     // Of small things rel-att gains 1 where a person gains 3; elsewhere a person gains nothing.
@@ -134,6 +142,14 @@ describe('attention', () => {
     expect(valuesOf(table)).toEqual({ 0: [1, 2], 1: [5, 8], 2: [3, 3], 3: [1, 1] })
     // One question has no interval.
     expect(table.rows[1]!.cells[1]).toEqual({ value: 8, unit: 'times', n: 1 })
+  })
+
+  it('of right answers alone is drawn alone', async () => {
+    const right = rows.filter(({ question }) => question.id !== '3')
+    const [figure] = view('attention', await experimentOf(right))
+    if (figure?.kind !== 'figure' || figure.plot.type !== 'lines') throw new Error('no lines')
+    expect(figure.alt).toBe('Highest in layer 1 (5.0) where the plain answer is right.')
+    expect(new Set(figure.plot.points.map(({ series }) => series))).toEqual(new Set(['plain answer right']))
   })
 
   it('of a connector with layers of its own is the mean over these', async () => {
@@ -376,6 +392,17 @@ describe('the other studies', () => {
       'no crop': [0, null],
       'rel-att': [-0.5, 0.5],
     })
+  })
+
+  it('settings with no way in common are not compared', async () => {
+    const rows = [...all([none], [['a']]), ...all([relAtt], [['a']], { run: 'r2' })]
+    const q8 = { settings: { ...runNamed('').settings, dtype: 'q8' } } as const
+    const { experiments } = await gather(
+      folderOf(rows, [run('r1', 'demo'), run('r2', 'demo', q8)]),
+      'official',
+    )
+    expect(experiments).toHaveLength(2)
+    expect(view('settings', ...experiments)).toEqual([])
   })
 })
 
