@@ -8,6 +8,7 @@ import type { Engine, Session } from '../../src/onnx/session.ts'
 import { randomNumbers } from '../onnx/array.ts'
 import { temporaryFolder } from '../weights/temporary.ts'
 import { openTinyLlama, randomImage, runPlainly, type TinyLlama, tinyLlama } from './plain-llama.ts'
+import { unwrittenIsNaN } from './unwritten.ts'
 import { wrongBeyond } from './wrong-device.ts'
 
 const opened: DecoderSessions[] = []
@@ -98,6 +99,28 @@ describe('a context computes what Llama written out computes', () => {
     const reading: Reading = { name: 'logits', build: ({ logits }) => logits }
     const rows = await new Context(sessions).probe(prompt[0]!, [], { reading })
     expect(error(Float32Array.from(rows.flatMap(row => [...row])), decoded)).toBeLessThan(tolerance)
+  })
+
+  it.each([
+    { size: 4, heads: 4, kvHeads: 4 },
+    { size: 8, heads: 4, kvHeads: 2 },
+  ])('whatever lies where nothing was written yet, with $heads heads of $size over $kvHeads', async heads => {
+    const { size: head_dim, heads: num_attention_heads, kvHeads: num_key_value_heads } = heads
+    const model = tinyLlama({ head_dim, num_attention_heads, num_key_value_heads })
+    const prompt = [...randomImage(70, 16, 5), ...tokens(6)]
+    const read = async (sessions: DecoderSessions) => {
+      const context = new Context(sessions)
+      context.keepLayerInputs()
+      await context.hold(prompt.slice(0, 40))
+      const before = await logitsOf(context, prompt)
+      const gradient = await context.inputGradient()
+      // A shorter prompt leaves places behind that held something.
+      await context.hold(prompt.slice(0, 50))
+      return [before, gradient, ...(await context.probe(7, [0, 1])), await context.append([7])]
+    }
+    const found = await read(await open(model, unwrittenIsNaN))
+    expect(error(found[0]!, runPlainly(model, prompt).logits)).toBeLessThan(tolerance)
+    expect(found).toEqual(await read(await open(model)))
   })
 
   it('for a prompt of one position', async () => {

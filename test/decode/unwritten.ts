@@ -1,0 +1,37 @@
+import type { Engine, Values } from '../../src/onnx/session.ts'
+
+/**
+ * An engine before every run of which there is NaN wherever nothing was written yet: at the places of the cache that
+ * hold no position, and in the memory for outputs.
+ */
+export const unwrittenIsNaN = (engine: Engine): Engine => ({
+  ...engine,
+  async open(graph, options) {
+    const session = await engine.open(graph, options)
+    return {
+      ...session,
+      run(feeds, into = {}, wanted) {
+        const cache = Object.entries(feeds).filter(([name]) => /^(key|value)\./.test(name))
+        const others = Object.entries(into).filter(([name]) => !/^(key|value)\./.test(name))
+        for (const [, { data, shape }] of cache)
+          fillPlaces(data as Float32Array, shape as [number, number, number, number], heldBefore(feeds))
+        for (const [, { data }] of others) (data as Float32Array).fill(Number.NaN)
+        return session.run(feeds, into, wanted)
+      },
+    }
+  },
+})
+
+/** How many positions the cache holds: the probe and the backward pass are told, the decoder is told what it will. */
+const heldBefore = ({ length, total_length: total, inputs_embeds: rows }: Values): number =>
+  Number(length?.data[0] ?? Number(total?.data[0]) - (rows?.shape[0] as number))
+
+/** [1,K,P,D]: the places from `held` on, of every head. */
+function fillPlaces(
+  data: Float32Array,
+  [, heads, places, size]: readonly [number, number, number, number],
+  held: number,
+): void {
+  for (let head = 0; head < heads; head++)
+    data.fill(Number.NaN, (head * places + held) * size, (head + 1) * places * size)
+}
