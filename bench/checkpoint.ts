@@ -2,6 +2,8 @@ import { copyFile, mkdir, open, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface BenchShape {
+  readonly name: string
+  readonly modelType: keyof typeof processors
   readonly hiddenSize: number
   readonly intermediateSize: number
   readonly layers: number
@@ -17,6 +19,8 @@ export interface BenchShape {
 
 /** LLaVA-1.5-7B with its language model cut to so many layers. */
 export const llava7b = (layers: number): BenchShape => ({
+  name: 'LLaVA-1.5-7B',
+  modelType: 'llava',
   hiddenSize: 4096,
   intermediateSize: 11008,
   layers,
@@ -28,6 +32,13 @@ export const llava7b = (layers: number): BenchShape => ({
   visionHeads: 16,
   imageSize: 336,
   patchSize: 14,
+})
+
+/** LLaVA-1.6-7B likewise: the same language model and encoder, which sees a picture as a whole and in tiles. */
+export const llavaNext7b = (layers: number): BenchShape => ({
+  ...llava7b(layers),
+  name: 'LLaVA-1.6-7B',
+  modelType: 'llava_next',
 })
 
 /**
@@ -48,7 +59,7 @@ export async function writeRandomCheckpoint(
     writeFile(join(folder, name), JSON.stringify(json))
   await write('config.json', configOf(shape, imageToken))
   await write('generation_config.json', { eos_token_id: 2 })
-  await write('preprocessor_config.json', processorOf(shape.imageSize))
+  await write('preprocessor_config.json', processorOf(shape))
   const path = join(folder, 'model.safetensors')
   await writeWeights(path, tensorsOf(shape))
   return (await stat(path)).size
@@ -62,7 +73,7 @@ async function copyTokenizer(from: string, to: string): Promise<number> {
 }
 
 const configOf = (shape: BenchShape, imageToken: number) => ({
-  model_type: 'llava',
+  model_type: shape.modelType,
   image_token_index: imageToken,
   vision_feature_layer: -2,
   vision_feature_select_strategy: 'default',
@@ -87,8 +98,11 @@ const configOf = (shape: BenchShape, imageToken: number) => ({
   },
 })
 
-const processorOf = (size: number) => ({
-  image_processor_type: 'CLIPImageProcessor',
+const processors = { llava: 'CLIPImageProcessor', llava_next: 'LlavaNextImageProcessor' } as const
+
+/** Grids of tiles are those that are taken for granted where none are given. */
+const processorOf = ({ modelType, imageSize: size }: BenchShape) => ({
+  image_processor_type: processors[modelType],
   size: { shortest_edge: size },
   crop_size: { height: size, width: size },
 })
@@ -111,6 +125,7 @@ function tensorsOf(shape: BenchShape): Tensors {
     ...range(shape.layers).flatMap(i => languageLayer(`language_model.model.layers.${i}`, c, f)),
     ['language_model.model.norm.weight', [c]],
     ['language_model.lm_head.weight', [shape.vocabularySize, c]],
+    ...(shape.modelType === 'llava_next' ? [['image_newline', [c]] as const] : []),
   ]
 }
 

@@ -4,7 +4,7 @@ import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { llava7b, writeRandomCheckpoint } from './checkpoint.ts'
+import { type BenchShape, llava7b, llavaNext7b, writeRandomCheckpoint } from './checkpoint.ts'
 import type { Measured } from './measure.ts'
 import type { MeasuredMaps } from './measure-maps.ts'
 import { lookNames } from './workload.ts'
@@ -22,11 +22,12 @@ async function main(which: { readonly small: boolean; readonly memory: boolean }
     await printSpeed('demo model', demo, size, 3 * 80, 15)
     if (which.small) return
   }
-  const four = await withRandomWeights(4, async (folder, bytes) => {
+  const four = await withRandomWeights(llava7b(4), async (folder, bytes) => {
     if (!which.memory) await printSpeed('LLaVA-1.5-7B, 4 layers', folder, bytes, 3 * 336, 3)
     return measureMemory(folder, 3 * 336)
   })
-  printDepth(four, await withRandomWeights(8, folder => measureMemory(folder, 3 * 336)))
+  printDepth(four, await withRandomWeights(llava7b(8), folder => measureMemory(folder, 3 * 336)))
+  printLong(await withRandomWeights(llavaNext7b(4), folder => measureMemory(folder, 2 * 336)))
 }
 
 async function printSpeed(
@@ -50,21 +51,22 @@ async function measureMemory(model: string, side: number): Promise<Memory> {
   return found
 }
 
-/** LLaVA-1.5-7B's shape with its language model cut to so many layers. */
 async function withRandomWeights<T>(
-  layers: number,
+  shape: BenchShape,
   work: (folder: string, bytes: number) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'vicrop-bench-'))
   try {
-    console.log(`\nwriting random weights of LLaVA-1.5-7B with ${layers} of its 32 language layers ...`)
-    return await work(folder, await writeRandomCheckpoint(folder, llava7b(layers), demo))
+    console.log(
+      `\nwriting random weights of ${shape.name} with ${shape.layers} of its 32 language layers ...`,
+    )
+    return await work(folder, await writeRandomCheckpoint(folder, shape, demo))
   } finally {
     await rm(folder, { recursive: true })
   }
 }
 
-/** A picture of `side` pixels, three times the model's input: there is something to crop, but there are no blocks. */
+/** A picture of `side` pixels, two or three times the model's input: there is something to crop, but there are no blocks. */
 async function runScript<T>(script: string, model: string, side: number, last: number | string): Promise<T> {
   const path = fileURLToPath(new URL(`${script}.js`, import.meta.url))
   const { stdout } = await promisify(execFile)(process.execPath, [path, model, `${side}`, `${last}`])
@@ -84,6 +86,12 @@ function printDepth(four: Memory, eight: Memory): void {
     const many = eight[i]?.[1] as number
     console.log(`  ${name.padEnd(20)} ${megabytes(few)}, ${megabytes(many)}, ${megabytes((many - few) / 4)}`)
   }
+}
+
+/** Two by two tiles and the whole, 2,928 positions with the ends of rows. */
+function printLong(memory: Memory): void {
+  console.log('\npeak memory without mapped weights, picture of 2,928 positions and map: 4 layers')
+  for (const [name, bytes] of memory) console.log(`  ${name.padEnd(20)} ${megabytes(bytes)}`)
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`
