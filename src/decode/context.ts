@@ -88,15 +88,19 @@ export class Context {
     const end = start + rest.length
     const prompt = [...this.#held.slice(0, start), ...rest]
     const inputs = await this.#embed(prompt, start, signal)
-    const decode = await this.#sessions.decode({ hidden: this.#layerInputs !== null })
+    const step = rest.length === 1 ? await this.#sessions.step() : null
+    const session = step ?? (await this.#sessions.decode({ hidden: this.#layerInputs !== null }))
     signal?.throwIfAborted()
     this.#grow(end)
     const cache = this.#cache
     this.#held = prompt.slice(0, start)
     const last = { last_position: int32Value([end - 1]), total_length: int32Value([end], []) }
-    const into = { ...outputsOver(cache), ...this.#layerInputs?.keep(start, inputs.inputs_embeds) }
-    const outputs = await decode.run({ ...inputs, ...cache, ...last }, into)
+    const feeds = { ...inputs, ...cache, ...(step === null ? last : { length: int64Value([start]) }) }
+    const into = this.#layerInputs?.keep(start, inputs.inputs_embeds)
+    const outputs = await session.run(feeds, { ...(step === null && outputsOver(cache)), ...into })
     if (this.#cache !== cache) throw new Error('context: cleared while in use. Wait for its answers first.')
+    if (step !== null)
+      for (const [name, value] of Object.entries(cache)) putRow(floats(outputs, `${name}.row`), value, start)
     this.#held = prompt
     return floats(outputs, 'logits')
   }
@@ -211,6 +215,13 @@ function copyHeads(from: Float32Array, to: Float32Array, heads: number, used: nu
     const source = (from.length / heads) * head
     to.set(from.subarray(source, source + used), (to.length / heads) * head)
   }
+}
+
+/** Puts keys or values [K,1,D] of one position into a cache [1,K,P,D]. */
+function putRow(row: Float32Array, { data, shape }: Value, at: number): void {
+  const [, heads, places, size] = shape as [number, number, number, number]
+  for (let head = 0; head < heads; head++)
+    (data as Float32Array).set(row.subarray(head * size, (head + 1) * size), (head * places + at) * size)
 }
 
 /** Rows [S,C] of a prompt: token embeddings, and pictures' features as they are. */

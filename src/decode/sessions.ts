@@ -18,6 +18,8 @@ export interface DecoderSessions {
   embed(): Promise<Session>
   /** With `hidden`, the inputs of the layers are outputs too. */
   decode(options?: { readonly hidden: boolean }): Promise<Session>
+  /** The same of one position, its keys and values apart from the cache; null where there is only the other. */
+  step(): Promise<Session> | null
   /** How many new positions the decoder gets right in one run. */
   positionsAtOnce(): Promise<number>
   /** `attentions` [L,n+1]: a reading of the layers asked for. */
@@ -43,6 +45,8 @@ export function decoderSessions(engine: Engine, language: LanguageModel): Decode
       const session = await cache.open(`decode ${withHidden}`, build)
       return withHidden && !hidden ? onlyOutputs(session, plainOutputs(language)) : session
     },
+    // Where a second session would be a second copy of the model, `decode` takes single positions too.
+    step: () => (engine.copiesWeights ? null : cache.open('step', language.step)),
     positionsAtOnce() {
       atOnce ??= positionsAtOnce(engine)
       // What failed may succeed later.

@@ -39,7 +39,7 @@ export interface ImageRow {
  */
 export type Prompt = readonly (number | ImageRow)[]
 
-/** The decoder half of a model: three expressions over one key/value cache. */
+/** The decoder half of a model: four expressions over one key/value cache. */
 export interface LanguageModel {
   readonly layers: number
   readonly hiddenSize: number
@@ -53,6 +53,8 @@ export interface LanguageModel {
   embed(): Graph
   /** With `hidden`, the input of every layer but the first is an output too: `hidden.1`, ... each [S,C]. */
   decode(options?: { readonly hidden: boolean }): Graph
+  /** The same of one position, but for the cache: instead, what belongs into it at that position. */
+  step(): Graph
   probe(): Probe
   unroll(): Unrolled
 }

@@ -56,7 +56,7 @@ const aroundDecoder =
     copiesWeights: false,
     async open(graph) {
       const session = await engine.open(graph)
-      if (!('key.0.out' in graph.outputs)) return session
+      if (!('logits' in graph.outputs)) return session
       return { ...session, run: (...args) => run(session.run, ...args) }
     },
   })
@@ -258,6 +258,24 @@ describe('a context grows', () => {
       tolerance,
     )
   })
+})
+
+it('a single position is not given the whole cache back', async () => {
+  const shapes: (readonly number[])[] = []
+  const around = aroundDecoder(async (decode, feeds, into) => {
+    const results = await decode(feeds, into)
+    if (feeds.inputs_embeds?.shape[0] === 1) shapes.push(...Object.values(results).map(({ shape }) => shape))
+    return results
+  })
+  const context = new Context(await open(tinyLlama(), around))
+  await context.hold(tokens(30))
+  await context.append([7])
+  const [logits, row, hidden] = [
+    [1, 23],
+    [2, 1, 8],
+    [1, 16],
+  ]
+  expect(shapes).toEqual([logits, row, row, row, row, hidden])
 })
 
 describe('nothing is lost', () => {

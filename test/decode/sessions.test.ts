@@ -17,6 +17,7 @@ const language: LanguageModel = {
   rotaryTables: () => ({ cos: new Float32Array(), sin: new Float32Array() }),
   embed: () => graph('embed'),
   decode: () => graph('decode'),
+  step: () => graph('step'),
   probe: () => ({ attentions: [], logits: input('logits', 'float32', [1, 1]) }),
   unroll: () => ({ cuts: {}, logits: input('logits', 'float32', [1, 1]) }),
 }
@@ -54,7 +55,8 @@ describe('the sessions of a decoder', () => {
     await sessions.probe(reading('b'), [12], 'likeliest')
     await sessions.probe(reading('b'), [12], 'fed')
     await sessions.embed()
-    expect(notes).toEqual(['open decode', ...Array(4).fill('open attentions'), 'open embed'])
+    await sessions.step()
+    expect(notes).toEqual(['open decode', ...Array(4).fill('open attentions'), 'open embed', 'open step'])
   })
 
   it('are one for prompts of every kind where each would copy the weights, the small ones on the host', async () => {
@@ -62,6 +64,7 @@ describe('the sessions of a decoder', () => {
     const sessions = decoderSessions(engine, { ...language, layers: 1 })
     await (await sessions.decode()).run({})
     await (await sessions.decode({ hidden: true })).run({})
+    expect(sessions.step()).toBe(null)
     await sessions.embed()
     await sessions.probe(reading('a'), [0], 'fed')
     expect(notes).toEqual([

@@ -45,6 +45,7 @@ export function llama(weights: Weights, head: Weights | null, config: LlamaConfi
       rotaryTables({ headSize, theta, scaling }, prompt.map((_, position) => position).slice(start)),
     embed: () => embed(weights, config),
     decode: ({ hidden } = { hidden: false }) => decode(weights, head, config, hidden),
+    step: () => step(weights, head, config),
     probe: () => probe(weights, head, config),
     unroll: () => unroll(weights, head, config),
   }
@@ -98,24 +99,48 @@ function decode(weights: Weights, head: Weights | null, config: LlamaConfig, wit
 }
 
 /**
- * The readable path: one position over the cache, attention written out, nothing cached.
- * `inputs_embeds` [1,C], `cos` and `sin` [1,1,D], `length` int64 [1], `key.i`, `value.i`.
+ * The fast path of one position, which gives what belongs into the cache instead of the cache: a session may copy what
+ * it gives, and of thousands of positions that is more work than the step itself.
+ * `inputs_embeds` [1,C], `cos` and `sin` [1,1,D], `length` int64 [1], `key.i`, `value.i`
+ * -> `logits` [1,V], `key.i.row`, `value.i.row` [K,1,D'], and `hidden.i`, the input of layer i, from 1 on.
  */
+function step(weights: Weights, head: Weights | null, config: LlamaConfig): Graph {
+  const { rows, inputs, logits } = onePosition(weights, head, config)
+  const padded = rows.map(([name, row]) => [`${name}.row`, padTo(row, 2, cachedHeadSize(config))] as const)
+  return { outputs: { logits, ...Object.fromEntries([...padded, ...namedInputs(inputs).slice(1)]) } }
+}
+
+/** The readable path: the same, nothing cached. */
 function probe(weights: Weights, head: Weights | null, config: LlamaConfig): Probe {
+  const { attentions, logits } = onePosition(weights, head, config)
+  return { attentions, logits }
+}
+
+interface OnePosition extends Probe {
+  /** Its keys and values [K,1,D], by the names of the cache. */
+  readonly rows: readonly (readonly [name: string, row: Tensor])[]
+  /** Of the layers, [1,C]. */
+  readonly inputs: readonly Tensor[]
+}
+
+/** One position over the cache, attention written out. */
+function onePosition(weights: Weights, head: Weights | null, config: LlamaConfig): OnePosition {
   const length = input('length', 'int64', [1])
   const attentions: Tensor[] = []
+  const rows: [string, Tensor][] = []
   const embeds = input('inputs_embeds', 'float32', [1, config.hidden_size])
   const kept = { queries: all, outputs: all }
-  const { output } = runLayers(weights, config, embeds, kept, (q, k, v, i) => {
-    const [keys, values] = cacheInputs(i, config).map((cached, j) => {
-      const now = transpose(j === 0 ? k : v, [1, 0, 2])
-      return concat([firstOf(cached, length, 'n', config), now], 1)
-    }) as [Tensor, Tensor]
+  const { inputs, output } = runLayers(weights, config, embeds, kept, (q, k, v, i) => {
+    const [key, value] = [k, v].map(x => transpose(x, [1, 0, 2])) as [Tensor, Tensor]
+    rows.push([`key.${i}`, key], [`value.${i}`, value])
+    const [keys, values] = cacheInputs(i, config).map((cached, j) =>
+      concat([firstOf(cached, length, 'n', config), j === 0 ? key : value], 1),
+    ) as [Tensor, Tensor]
     const { attended, probabilities } = attendFromOne(q, keys, values, config)
     attentions.push(probabilities)
     return attended
   })
-  return { attentions, logits: logits(output, weights, head, config) }
+  return { attentions, logits: logits(output, weights, head, config), rows, inputs }
 }
 
 /**
