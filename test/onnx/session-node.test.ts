@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, symlinkSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as turnOfEvents } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import * as ops from '../../src/graph/ops.ts'
 import type { Tensor } from '../../src/graph/tensor.ts'
@@ -147,6 +148,22 @@ describe('what cannot be opened is said in one line', () => {
 })
 
 describe('a session', () => {
+  it('keeps no copy of what it has written into memory it is given', async () => {
+    const { engine } = await open(plainFolder())
+    const n = ops.input('n', 'float32', ['S'])
+    const session = await engine.open({ outputs: { y: ops.add(n, n) } })
+    const [numbers, memory] = [1, 7].map(value =>
+      float32Value(new Float32Array(1 << 24).fill(value), [1 << 24]),
+    )
+    const before = process.memoryUsage().arrayBuffers
+    const { y } = await session.run({ n: numbers! }, { y: memory! })
+    await turnOfEvents()
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1 << 20)
+    expect(y).toBe(memory)
+    expect(y?.data[1 << 23]).toBe(2)
+    await session.release()
+  })
+
   it('writes into memory it is given, and makes memory for the rest', async () => {
     const { engine } = await open(plainFolder())
     const session = await engine.open({ outputs: { negative: ops.neg(x), double: ops.add(x, x) } })
