@@ -1,7 +1,15 @@
 import type { BackwardOptions } from '../backward.ts'
 import { InputError } from '../input-error.ts'
 import type { LanguageModel, Prompt } from '../models/model.ts'
-import { float32Value, floats, int32Value, int64Value, type Session, type Value } from '../onnx/session.ts'
+import {
+  float32Value,
+  floats,
+  int32Value,
+  int64Value,
+  type Session,
+  type Value,
+  type Values,
+} from '../onnx/session.ts'
 import { LayerInputs } from './layer-inputs.ts'
 import { attention, type Reading } from './probe.ts'
 import { commonPrefix } from './prompt.ts'
@@ -94,13 +102,16 @@ export class Context {
     this.#grow(end)
     const cache = this.#cache
     this.#held = prompt.slice(0, start)
-    const last = { last_position: int32Value([end - 1]), total_length: int32Value([end], []) }
-    const feeds = { ...inputs, ...cache, ...(step === null ? last : { length: int64Value([start]) }) }
+    const place = {
+      length: int64Value([start]),
+      last_position: int32Value([end - 1]),
+      total_length: int32Value([end], []),
+    }
     const into = this.#layerInputs?.keep(start, inputs.inputs_embeds)
-    const outputs = await session.run(feeds, { ...(step === null && outputsOver(cache)), ...into })
+    const cacheOut = step === null ? outputsOver(cache) : {}
+    const outputs = await session.run({ ...inputs, ...cache, ...place }, { ...cacheOut, ...into })
     if (this.#cache !== cache) throw new Error('context: cleared while in use. Wait for its answers first.')
-    if (step !== null)
-      for (const [name, value] of Object.entries(cache)) putRow(floats(outputs, `${name}.row`), value, start)
+    if (step !== null) putRows(outputs, cache, start)
     this.#held = prompt
     return floats(outputs, 'logits')
   }
@@ -217,11 +228,14 @@ function copyHeads(from: Float32Array, to: Float32Array, heads: number, used: nu
   }
 }
 
-/** Puts keys or values [K,1,D] of one position into a cache [1,K,P,D]. */
-function putRow(row: Float32Array, { data, shape }: Value, at: number): void {
-  const [, heads, places, size] = shape as [number, number, number, number]
-  for (let head = 0; head < heads; head++)
-    (data as Float32Array).set(row.subarray(head * size, (head + 1) * size), (head * places + at) * size)
+/** Puts the keys and values of one position, [K,1,D] each, into a cache. */
+function putRows(rows: Values, cache: Values, at: number): void {
+  for (const [name, { data, shape }] of Object.entries(cache)) {
+    const [, heads, places, size] = shape as [number, number, number, number]
+    const row = floats(rows, `${name}.row`)
+    for (let head = 0; head < heads; head++)
+      (data as Float32Array).set(row.subarray(head * size, (head + 1) * size), (head * places + at) * size)
+  }
 }
 
 /** Rows [S,C] of a prompt: token embeddings, and pictures' features as they are. */

@@ -3,7 +3,7 @@ import { type Graph, nodesOf } from '../graph/graph.ts'
 import { add, input } from '../graph/ops.ts'
 import type { WeightSource } from '../graph/tensor.ts'
 import { compile } from './model.ts'
-import type { Device, Engine, Session, Values } from './session.ts'
+import type { Device, Engine, Session, Value } from './session.ts'
 import { explained, runnable } from './session-run.ts'
 
 /** "1.30.0" */
@@ -45,20 +45,19 @@ const withoutCopies = (session: Session): Session => ({
   async run(feeds, into = {}, wanted) {
     const results = await session.run(feeds, into, wanted)
     const written = Object.entries(into).filter(([name]) => name in results)
-    const copies = written.flatMap(([name, { data }]) => {
-      const { buffer } = (results as Values)[name]!.data
-      return buffer === data.buffer ? [] : [buffer as ArrayBuffer]
-    })
-    free(copies)
+    const own = new Set(written.map(([, { data }]) => data.buffer))
+    const given = written.map(([name]) => (results[name] as Value).data.buffer)
+    free(given.filter(buffer => !own.has(buffer)) as ArrayBuffer[])
     return { ...results, ...Object.fromEntries(written) }
   },
 })
 
 /** Memory that is sent to where nobody receives it is gone in the next turn of events. */
-function free(memory: readonly ArrayBuffer[]): void {
+function free(memory: ArrayBuffer[]): void {
+  if (memory.length === 0) return
   const { port1, port2 } = new MessageChannel()
   port2.close()
-  port1.postMessage(null, [...memory])
+  port1.postMessage(null, memory)
   port1.close()
 }
 

@@ -1,4 +1,4 @@
-import type { Engine, Values } from '../../src/onnx/session.ts'
+import type { Engine } from '../../src/onnx/session.ts'
 
 /**
  * An engine before every run of which there is NaN wherever nothing was written yet: at the places of the cache that
@@ -14,17 +14,17 @@ export const unwrittenIsNaN = (engine: Engine): Engine => ({
         const cache = Object.entries(feeds).filter(([name]) => /^(key|value)\./.test(name))
         const others = Object.entries(into).filter(([name]) => !/^(key|value)\./.test(name))
         for (const [, { data, shape }] of cache)
-          fillPlaces(data as Float32Array, shape as [number, number, number, number], heldBefore(feeds))
+          fillPlaces(
+            data as Float32Array,
+            shape as [number, number, number, number],
+            Number(feeds.length?.data[0]),
+          )
         for (const [, { data }] of others) (data as Float32Array).fill(Number.NaN)
         return session.run(feeds, into, wanted)
       },
     }
   },
 })
-
-/** How many positions the cache holds: the probe and the backward pass are told, the decoder is told what it will. */
-const heldBefore = ({ length, total_length: total, inputs_embeds: rows }: Values): number =>
-  Number(length?.data[0] ?? Number(total?.data[0]) - (rows?.shape[0] as number))
 
 /** [1,K,P,D]: the places from `held` on, of every head. */
 function fillPlaces(
