@@ -11,7 +11,7 @@ import { lookNames } from './workload.ts'
 
 // What asking costs, as ratios measured side by side in one run. `npm run bench -- --small` leaves the large
 // checkpoints out, which take 9 GB of disk in the temporary folder, as much memory, and some minutes; `-- --memory` measures
-// memory alone.
+// memory alone, that of a long prompt too, which takes a quarter of an hour.
 
 const demo = fileURLToPath(new URL('../../demo/model', import.meta.url))
 
@@ -27,7 +27,8 @@ async function main(which: { readonly small: boolean; readonly memory: boolean }
     return measureMemory(folder, 3 * 336)
   })
   printDepth(four, await withRandomWeights(llava7b(8), folder => measureMemory(folder, 3 * 336)))
-  printLong(await withRandomWeights(llavaNext7b(4), folder => measureMemory(folder, 2 * 336)))
+  if (which.memory)
+    printLong(await withRandomWeights(llavaNext7b(4), folder => measureMemory(folder, 2 * 336)))
 }
 
 async function printSpeed(

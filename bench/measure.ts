@@ -1,4 +1,5 @@
 import { ViCrop } from 'vicrop'
+import { watchMemory } from './peak-memory.ts'
 import { maxNewTokens, patchwork, questions } from './workload.ts'
 
 /** Runs in a process of its own, so that peak memory is that of one checkpoint alone; prints `Measured` as JSON. */
@@ -9,7 +10,7 @@ export interface Measured {
   readonly plainMs: readonly number[]
   readonly askMs: readonly number[]
   readonly fiveQuestionsMs: readonly number[]
-  /** The whole process, memory-mapped weights included. */
+  /** Of a question: the whole process, with what is in memory of its mapped weights. */
   readonly peakBytes: number
 }
 
@@ -35,7 +36,10 @@ async function measure(model: string, side: number, runs: number): Promise<Measu
     askMs?.push(await time(1, 'rel-att'))
     fiveQuestionsMs?.push(await time(5, 'rel-att'))
   }
-  const peakBytes = process.resourceUsage().maxRSS * 1024
+  const memory = watchMemory()
+  await time(1, 'rel-att')
+  const { totalBytes: peakBytes } = await memory.peak()
+  await memory.stop()
   return {
     openMs,
     plainMs: plainMs ?? [],
