@@ -38,7 +38,7 @@ export class Models {
     work: (pictures: readonly Picture[]) => Promise<T>,
   ): Promise<T> {
     const job = this.#open(modelId).then(({ pictures }) =>
-      pictures.useAll(files, method, seen => work(seen.map(({ picture }) => picture))),
+      pictures.useAll(files, { method, signal }, seen => work(seen.map(({ picture }) => picture))),
     )
     return signal === undefined ? job : unlessAborted(job, signal)
   }

@@ -16,12 +16,12 @@ export function askCommand(signal: AbortSignal): Command {
     .action(async (image: string, question: string | undefined, flags: AskFlags) => {
       // The runtime takes longer to load than a wrong option takes to be noticed.
       const { run } = await import('./run.ts')
-      const { maxNewTokens, image: others = [] } = flags
+      const { maxNewTokens, image: more = [] } = flags
       const work = (pictures: readonly Picture[], text: string, options: LookOptions) => {
         const [picture, ...others] = pictures as [Picture, ...Picture[]]
         return picture.ask(text, { ...options, maxNewTokens, others })
       }
-      return run({ images: [image, ...others], question, flags, signal, work })
+      return run({ images: [image, ...more], question, flags, signal, work })
     })
 }
 

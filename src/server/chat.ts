@@ -42,7 +42,7 @@ export function chat(c: ServingContext, serving: Serving): Promise<Response> {
     }
     try {
       const [answer, vicrop] = await compute(() =>
-        pictures.useAll(files, look.method, async seen => {
+        pictures.useAll(files, { method: look.method, signal }, async seen => {
           const [picture, ...others] = seen.map(({ picture }) => picture) as [Picture, ...Picture[]]
           const answer = await picture.ask(question, { ...options, others })
           const looks = [answer, ...answer.others].map((look, i) => ({ look, ...(seen[i] as Seen) }))

@@ -95,15 +95,16 @@ export class Pictures {
     }
   }
 
-  /** The same with several, in their order. */
-  useAll<T>(
+  /** The same with several, in their order. Once the signal fires, no more of them are encoded. */
+  async useAll<T>(
     [file, ...files]: readonly Uint8Array[],
-    method: Method,
+    how: { readonly method: Method; readonly signal: AbortSignal | undefined },
     work: (seen: readonly Seen[]) => Promise<T>,
   ): Promise<T> {
+    how.signal?.throwIfAborted()
     if (file === undefined) return work([])
-    return this.use(file, method, (picture, wasKept) =>
-      this.useAll(files, method, others => work([{ picture, wasKept }, ...others])),
+    return this.use(file, how.method, (picture, wasKept) =>
+      this.useAll(files, how, others => work([{ picture, wasKept }, ...others])),
     )
   }
 

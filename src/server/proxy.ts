@@ -80,10 +80,13 @@ async function look(
   const files: Uint8Array[] = []
   for (const { url } of places) files.push(await readImage(url, signal))
   return compute(() =>
-    pictures.useAll(files, options.method, async seen => {
+    pictures.useAll(files, { method: options.method, signal }, async seen => {
       const looks: (Seen & Noted)[] = []
-      for (const one of seen)
-        looks.push({ ...one, look: await one.picture.look(question, { ...options, signal }) })
+      for (const [i, one] of seen.entries()) {
+        // A crop that is given is of the first picture, as when the model here answers.
+        const own = i === 0 ? options : { ...options, crop: 'auto' as const }
+        looks.push({ ...one, look: await one.picture.look(question, { ...own, signal }) })
+      }
       note(c, serving, ...looks)
       const vicrop = await describedAll(looks, map)
       const crops = await Promise.all(

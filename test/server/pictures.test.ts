@@ -57,6 +57,29 @@ describe('pictures', () => {
     expect(seen()).toBe(1)
   })
 
+  it('may be used together, twice the same too, and are then released like others', async () => {
+    const { pictures, released, seen } = counted({ maxPictures: 1 })
+    const files = await Promise.all([1, 2, 1].map(fileOf))
+    const how = { method: 'none', signal: undefined } as const
+    const wereKept = await pictures.useAll(files, how, async all => {
+      expect(released).toEqual([])
+      expect([all[0]?.picture === all[2]?.picture, seen()]).toEqual([false, 3])
+      return all.map(({ wasKept }) => wasKept)
+    })
+    expect(wereKept).toEqual([false, false, false])
+    await expect.poll(() => released.length).toBe(2)
+  })
+
+  it('are not encoded any more once nobody waits for them', async () => {
+    const { pictures, seen } = counted()
+    const files = await Promise.all([1, 2, 3].map(fileOf))
+    const left = new AbortController()
+    const used = pictures.useAll(files, { method: 'none', signal: left.signal }, async () => null)
+    left.abort(new Error('left'))
+    await expect(used).rejects.toThrow('left')
+    expect(seen()).toBe(1)
+  })
+
   it('in use are released after their last use alone', async () => {
     const { use, released } = counted({ maxPictures: 1 })
     const finish: (() => void)[] = []

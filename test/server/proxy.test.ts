@@ -67,6 +67,12 @@ describe('a request about a picture', () => {
     const parts = upstream.sent().messages[0].content
     expect([0, 2, 3, 5].map(i => parts[i])).toEqual(content)
     for (const i of [1, 4]) expect(parts[i].image_url.url).toMatch(/^data:image\/png/)
+    const crop = { x: 1, y: 2, width: 30, height: 40 }
+    const given = await ask(upstream.app, { messages: [{ role: 'user', content }], vicrop: { crop } })
+    expect((await bodyOf(given)).vicrop).toMatchObject({
+      crop,
+      others: [{ crop: upstream.expected.crop }],
+    })
   })
 
   it('asks for the model that the server is told to ask for', async () => {
